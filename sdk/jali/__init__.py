@@ -1,0 +1,1 @@
+"""Explore and learn from data that you may not see."""

@@ -1,0 +1,26 @@
+"""Figures of a mean."""
+
+from collections.abc import Mapping
+
+from jali.estimates import moments
+from jali.estimates.row import Row
+from jali.wire.dataset import Column
+from jali.wire.lattice import Lattice
+from jali.wire.release import Noised
+from jali.wire.statistics import Mean
+
+
+def rows(ask: Mean, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
+    """Return the mean, and the counts of present and missing values that came with it."""
+    count, total = measurements["count"], measurements["sum"]
+    lattice = Lattice.of(columns[ask.column])
+    mean = moments.mean_row(
+        (), lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev
+    )
+    return [mean, *moments.count_rows((), count)]
+
+
+def imagined(ask: Mean, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
+    """Return a flat column's count and sum."""
+    flat = moments.imagined_moments(Lattice.of(columns[ask.column]), units)
+    return {name: flat[name] for name in ("count", "sum")}

@@ -1,0 +1,61 @@
+"""Mean and standard deviation from noised counts and centred sums on a lattice."""
+
+import math
+from collections.abc import Mapping
+
+from jali.estimates import noise
+from jali.estimates.row import Row
+from jali.wire.lattice import Lattice
+from jali.wire.release import Noised
+
+_EACH_OF_TWO = 1 - (1 - noise.CONFIDENCE) / 2
+"""Two intervals of this confidence hold together with at least `CONFIDENCE` (Bonferroni)."""
+
+
+def mean_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float, total: int, total_sd: float) -> Row:
+    """Return the mean, in the column's unit, from a noised count and a noised sum of codes."""
+    within = (-float(lattice.steps), float(lattice.steps))
+    low, high = noise.ratio_interval(total, total_sd, count, count_sd, within)
+    code = min(max(total / max(count, 1), low), high)
+    return Row(key, "mean", lattice.value(code), lattice.value(low), lattice.value(high))
+
+
+def std_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> Row:
+    """Return the standard deviation (of the rows themselves, n in the divisor), in the column's unit.
+
+    Its interval joins one for the mean with one for the mean square, so it covers at least 95 %.
+    """
+    steps = float(lattice.steps)
+    n, sd = count.values[0], count.noise_stddev
+    first = noise.ratio_interval(total.values[0], total.noise_stddev, n, sd, (-steps, steps), _EACH_OF_TWO)
+    second = noise.ratio_interval(squares.values[0], squares.noise_stddev, n, sd, (0.0, steps**2), _EACH_OF_TWO)
+    smallest = 0.0 if first[0] <= 0 <= first[1] else min(first[0] ** 2, first[1] ** 2)
+    low = max(0.0, second[0] - max(first[0] ** 2, first[1] ** 2))
+    high = min(steps**2, max(0.0, second[1] - smallest))
+    variance = squares.values[0] / max(n, 1) - (total.values[0] / max(n, 1)) ** 2
+    figures = [math.sqrt(v) * lattice.width_of_code for v in (min(max(variance, low), high), low, high)]
+    return Row(key, "std", *figures)
+
+
+def count_rows(key: tuple[str, ...], count: Noised) -> list[Row]:
+    """Return how many values are present and how many are missing."""
+    names = ("count", "missing")
+    return [
+        Row(key, name, *noise.counted(value, count.noise_stddev))
+        for name, value in zip(names, count.values, strict=True)
+    ]
+
+
+def imagined_moments(lattice: Lattice, units: int, suffix: str = "") -> dict[str, list[int]]:
+    """Return what a flat column of `units` present values would measure."""
+    return {
+        f"count{suffix}": [units, 0],
+        f"sum{suffix}": [0],
+        f"squares{suffix}": [units * lattice.steps**2 // 3],
+    }
+
+
+def of_column(measurements: Mapping[str, Noised], column: str) -> dict[str, Noised]:
+    """Return one column's measurements out of a description of several, by their short names."""
+    suffix = f":{column}"
+    return {name.removesuffix(suffix): noised for name, noised in measurements.items() if name.endswith(suffix)}

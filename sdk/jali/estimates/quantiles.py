@@ -1,0 +1,32 @@
+"""Figures of quantiles."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from jali.estimates import tree
+from jali.estimates.row import Row
+from jali.wire.dataset import Column
+from jali.wire.lattice import Lattice
+from jali.wire.release import Noised
+from jali.wire.statistics import Quantiles
+
+
+def rows(ask: Quantiles, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
+    """Return one quantile a level."""
+    noised, lattice = measurements["tree"], Lattice.of(columns[ask.column])
+    return [
+        Row((f"{level:g}",), "quantile", *tree.quantile(lattice, noised.values, noised.noise_stddev, level))
+        for level in ask.levels
+    ]
+
+
+def imagined(ask: Quantiles, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
+    """Return a flat column's tree."""
+    return {"tree": flat_tree(units)}
+
+
+def flat_tree(units: int) -> list[int]:
+    """Return the tree of `units` values spread evenly."""
+    ends = np.arange(tree.LEAVES + 1, dtype=np.int64) * units // tree.LEAVES
+    return [int(count) for count in tree.nodes(np.diff(ends))]

@@ -1,0 +1,135 @@
+"""A dataset's card: all that may be known of a table before any budget is spent.
+
+Everything here is declared by the owner from a data dictionary, never read off the rows.
+"""
+
+import math
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from jali.wire.base import Reply, Request
+
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
+CATEGORIES_MAX = 1000
+INTEGER_MAX = 2**53
+"""Bounds stay within the integers that a double holds exactly, on every engine alike."""
+
+
+class ColumnType(StrEnum):
+    """A column's declared type. Values that do not fit it count as missing."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    CATEGORY = "category"
+
+
+class UnitKind(StrEnum):
+    """What one privacy unit is: what may be added or removed without anyone noticing."""
+
+    ROW = "row"
+
+
+class Column(Request):
+    """One column's public facts.
+
+    `lower` and `upper` bound integers and numbers: values beyond them are clamped. `categories` are the keys that
+    a category column may show: anything else counts as missing.
+    """
+
+    name: Name
+    type: ColumnType
+    meaning: str = Field(default="", max_length=500)
+    unit: str = Field(default="", max_length=50)
+    lower: float | None = None
+    upper: float | None = None
+    categories: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=(), max_length=CATEGORIES_MAX
+    )
+
+    @model_validator(mode="after")
+    def _bounds_and_categories_fit_the_type(self) -> Self:
+        if self.type is ColumnType.CATEGORY:
+            if not self.categories:
+                raise ValueError(f"column {self.name}: a category column needs categories, got none")
+            if len(set(self.categories)) != len(self.categories):
+                raise ValueError(f"column {self.name}: categories must differ from each other")
+            if self.lower is not None or self.upper is not None:
+                raise ValueError(f"column {self.name}: a category column has categories, not bounds")
+            return self
+        if self.categories:
+            raise ValueError(f"column {self.name}: a column of type {self.type} has bounds, not categories")
+        if (self.lower is None) != (self.upper is None):
+            raise ValueError(f"column {self.name}: lower and upper come together")
+        if self.lower is not None and self.upper is not None:
+            self._check_bounds(self.lower, self.upper)
+        return self
+
+    def _check_bounds(self, lower: float, upper: float) -> None:
+        if not lower < upper:
+            raise ValueError(f"column {self.name}: expected lower < upper, got {lower:g} and {upper:g}")
+        if not math.isfinite(upper - lower):
+            raise ValueError(f"column {self.name}: the range from {lower:g} to {upper:g} is too wide for a double")
+        if self.type is ColumnType.INTEGER:
+            for bound in (lower, upper):
+                if not bound.is_integer() or abs(bound) > INTEGER_MAX:
+                    raise ValueError(
+                        f"column {self.name}: expected whole bounds within +-2^53, got {lower:g} and {upper:g}"
+                    )
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Lower and upper bound, or None where the owner declared none."""
+        if self.lower is None or self.upper is None:
+            return None
+        return self.lower, self.upper
+
+
+class Card(Request):
+    """What an owner writes to register a table: its population, its columns, and what they mean."""
+
+    name: Name
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=4000)
+    population: Name
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=1000)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        seen: set[str] = set()
+        for column in self.columns:
+            if column.name.lower() in seen:  # SQL engines fold case
+                raise ValueError(f"columns: {column.name} is declared twice (case does not count)")
+            seen.add(column.name.lower())
+        return self
+
+
+class Population(Reply):
+    """The people or rows that one privacy promise covers.
+
+    `units` is the owner's public figure for how many there are, rounded to two digits.
+    """
+
+    id: str
+    name: str
+    unit: UnitKind
+    units: int
+
+
+class Dataset(Reply):
+    """A registered dataset, as the catalog shows it. `version` is a random name, not a hash of the rows."""
+
+    id: str
+    version: str
+    name: str
+    title: str
+    description: str
+    population: Population
+    columns: tuple[Column, ...]
+    registered_at: datetime
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)

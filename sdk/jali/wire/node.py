@@ -1,0 +1,15 @@
+"""What a node says about itself before anyone signs in."""
+
+from jali.wire.base import Reply
+
+
+class NodeInfo(Reply):
+    """A node's identity (its key's fingerprint, not its address) and what it can do.
+
+    The SDK sends nothing that `capabilities` does not announce, for example `statistic:mean`.
+    """
+
+    node_id: str
+    name: str
+    wire: int
+    capabilities: tuple[str, ...]

@@ -1,0 +1,27 @@
+"""What every statistic says about itself."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jali.wire.base import Request
+
+ColumnName = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class Ask(Request):
+    """One statistic as it may be asked. Subclasses add `kind` and their parameters."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that the answer is computed from."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Say in a few words what is asked; owners read this, and so do ledgers."""
+        raise NotImplementedError
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What is measured, without what is only computed from it afterwards: equal means the same release serves."""
+        return self.model_dump(mode="json")
