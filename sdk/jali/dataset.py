@@ -1,0 +1,227 @@
+"""A remote dataset: what is known of it, and what may be asked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jali import access, errors
+from jali.eda import facts, markup
+from jali.eda.budget import BudgetView
+from jali.eda.desk import Desk
+from jali.eda.facts import Facts
+from jali.eda.noisy import NoisyFigure, NoisyTable, drawn
+from jali.eda.quote import QuoteView
+from jali.eda.receipt import Receipt
+from jali.eda.remote import Remote
+from jali.eda.view import View
+from jali.estimates import Row
+from jali.wire.dataset import Column, ColumnType, Dataset
+from jali.wire.request import AccessRequestForm
+from jali.wire.statistics import Statistic
+
+MOCK_LABEL = "mock rows from public facts: no row of the data looks like these except by chance"
+_GLANCE_TIMEOUT_S = 3.0
+"""How long printing waits for the budget."""
+
+
+class RemoteDataset(View[NoisyFigure, NoisyTable]):
+    """A table that stays with its owner.
+
+    Free: the card, `columns`, `dtypes`, `mock()`, `budget()`, `quote`, printing and completion. Charged, with
+    `epsilon=`: `count`, `describe`, `groupby(...)` and the columns' statistics. What has been asked within the
+    project is stored by the node, and the same question again is free. Columns whose names are not taken are
+    attributes too.
+
+    Example::
+
+        visits = jali.connect("https://node.example")["visits"]
+        visits.mock(5)
+        visits.quote.describe(epsilon=1.0)
+        visits.describe(epsilon=1.0).to_pandas()
+        float(visits["age"].mean(epsilon=0.1))
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        super().__init__(AskDesk(remote))
+        self._remote = remote
+
+    @property
+    def card(self) -> Dataset:
+        """The public card: title, description, population and columns."""
+        return self._remote.card
+
+    @property
+    def dtypes(self) -> "pd.Series[Any]":
+        """The pandas types that the columns have in `mock()`; free."""
+        return self.mock(0).dtypes
+
+    @property
+    def quote(self) -> View[QuoteView, QuoteView]:
+        """The same questions, answered with their price and expected noise; free, and no row is read.
+
+        Example::
+
+            visits.quote["age"].mean(epsilon=0.1)
+        """
+        return View(QuoteDesk(self._remote))
+
+    def budget(self) -> BudgetView:
+        """Return the project's quota for this dataset; free.
+
+        Raises:
+            GrantRequired: the project has none yet: `request_access()`.
+        """
+        return BudgetView(self._remote.budget())
+
+    def mock(self, n: int = 100, seed: int | None = None) -> pd.DataFrame:
+        """Return made-up rows of the declared form, for trying code; free, and made without the node.
+
+        Values are uniform within the public bounds or categories, each column by itself, none missing; a
+        column without bounds is missing throughout. Nothing about the data can be learned from them.
+
+        Args:
+            n: how many rows, at least 0.
+            seed: the same seed gives the same rows.
+        """
+        if n < 0:
+            raise errors.InvalidRequest(f"n: expected n >= 0, got {n}", field="n")
+        draw = np.random.default_rng(seed)
+        frame = pd.DataFrame({column.name: _mock(column, n, draw) for column in self.card.columns})
+        frame.attrs["jali"] = MOCK_LABEL
+        return frame
+
+    def request_access(
+        self,
+        *,
+        purpose: str,
+        epsilon: float,
+        project: str | None = None,
+        statistics: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> access.AccessRequest:
+        """Ask the owner for a quota; free. The owner reads the purpose and may grant less.
+
+        Args:
+            purpose: what the answers are for, at least 10 characters.
+            epsilon: the quota asked for.
+            project: for which project, by name or id; the node's chosen one if not given.
+            statistics: which statistics, such as "mean"; all if not given.
+            columns: which columns; all if not given.
+
+        Raises:
+            UnknownColumn, NotOffered, InvalidRequest: found here, before anything is sent.
+            AmbiguousProject: there are several projects and none was chosen.
+        """
+        for name in columns or ():
+            self._remote.facts.column(name)
+        for kind in statistics or ():
+            if f"statistic:{kind}" not in self._remote.info.capabilities:
+                raise errors.NotOffered(f"{self._remote.info.name} does not offer the statistic {kind!r}")
+        form = facts.built(
+            AccessRequestForm,
+            dataset=self.card.id,
+            project=self._remote.project(project).id,
+            purpose=purpose,
+            epsilon=facts.price(epsilon),
+            statistics=None if statistics is None else tuple(statistics),
+            columns=None if columns is None else tuple(columns),
+        )
+        return access.submitted(self._remote.transport, form)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title(), *self._facts(), self._budget_text(), "", self._schema_text(), "", _HELP])
+
+    def _repr_html_(self) -> str:
+        notes = [*self._facts(), _HELP]
+        return markup.card(self._title(), self._budget_html(), markup.table(*self._schema()), notes=notes)
+
+    def _title(self) -> str:
+        return f"{self.card.name} · {self.card.title} · at {self._remote.info.name}"
+
+    def _facts(self) -> list[str]:
+        people = self.card.population
+        size = f"about {people.units:,} {people.unit.value}s (the owner's public figure), population {people.name}"
+        return [size, *([self.card.description] if self.card.description else [])]
+
+    def _glance(self) -> BudgetView | str:
+        """Return the budget, or why it is not known: printing never raises."""
+        try:
+            return BudgetView(self._remote.budget(_GLANCE_TIMEOUT_S))
+        except errors.GrantRequired:
+            return "no quota yet: .request_access(purpose=..., epsilon=...)"
+        except errors.JaliError as failure:
+            return f"budget not known: {failure}"
+
+    def _budget_text(self) -> str:
+        return str(self._glance())
+
+    def _budget_html(self) -> str:
+        seen = self._glance()
+        return seen.bar() if isinstance(seen, BudgetView) else f"<p>{markup.escaped(seen)}</p>"
+
+
+_HELP = (
+    "free: .mock() .dtypes .budget() .quote   charged, with epsilon=: .count .describe .groupby "
+    "[column].mean .hist .quantile .median .value_counts"
+)
+
+
+class AskDesk(Desk[NoisyFigure, NoisyTable]):
+    """Asks one node."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    @property
+    def facts(self) -> Facts:
+        """The dataset's public facts."""
+        return self._remote.facts
+
+    def _figure(self, statistic: Statistic, epsilon: float) -> NoisyFigure:
+        receipt = self._paid(statistic, epsilon)
+        return NoisyFigure(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
+
+    def _table(self, statistic: Statistic, epsilon: float) -> NoisyTable:
+        receipt = self._paid(statistic, epsilon)
+        return NoisyTable(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
+
+    def _paid(self, statistic: Statistic, epsilon: float) -> Receipt:
+        return Receipt((self._remote.ask(statistic, epsilon),), (self._remote.info.name,))
+
+
+class QuoteDesk(Desk[QuoteView, QuoteView]):
+    """Asks one node for the price."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    @property
+    def facts(self) -> Facts:
+        """The dataset's public facts."""
+        return self._remote.facts
+
+    def _figure(self, statistic: Statistic, epsilon: float) -> QuoteView:
+        return QuoteView(statistic, self._remote.card.name, self._remote.quote(statistic, epsilon))
+
+    def _table(self, statistic: Statistic, epsilon: float) -> QuoteView:
+        return self._figure(statistic, epsilon)
+
+
+def _rows(statistic: Statistic, receipt: Receipt) -> tuple[Row, ...]:
+    release = receipt.releases[0]
+    return drawn(statistic, release.columns, release.measurements)
+
+
+def _mock(column: Column, n: int, draw: np.random.Generator) -> "pd.Series[Any]":
+    """Return one column's made-up values."""
+    if column.type is ColumnType.CATEGORY:
+        codes = draw.integers(len(column.categories), size=n)
+        return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(column.categories)))
+    if column.bounds is None:
+        return pd.Series(np.full(n, np.nan))
+    lower, upper = column.bounds
+    if column.type is ColumnType.INTEGER:
+        return pd.Series(draw.integers(int(lower), int(upper), size=n, endpoint=True))
+    return pd.Series(draw.uniform(lower, upper, size=n))

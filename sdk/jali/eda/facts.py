@@ -1,0 +1,155 @@
+"""A dataset's public facts, and every refusal that follows from them without asking the node."""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jali import errors
+from jali.wire.dataset import Column, ColumnType
+from jali.wire.money import EPSILON_MAX
+from jali.wire.statistics import Count, Describe, GroupBy, Histogram, Mean, Quantiles, Statistic, ValueCounts
+from jali.wire.statistics.group_by import GROUPS_MAX
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a dataset before any budget is spent, and what its node can do."""
+
+    dataset: str
+    columns: tuple[Column, ...]
+    node: str
+    capabilities: frozenset[str]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in the card's order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def bounded_names(self) -> list[str]:
+        """The names of the columns with public bounds."""
+        return [column.name for column in self.columns if column.bounds is not None]
+
+    def column(self, name: str) -> Column:
+        """Return a column's facts.
+
+        Raises:
+            UnknownColumn: there is none of this name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        message = f"{self.dataset} has no column {name!r}{did_you_mean(name, self.names)}"
+        raise errors.UnknownColumn(message, field="column")
+
+    def bounded(self, name: str, asked: str) -> Column:
+        """Return the facts of a column whose values have public bounds.
+
+        Raises:
+            UnknownColumn: there is none of this name.
+            WrongColumnType: it holds categories.
+            BoundsUnknown: the owner declared no bounds.
+        """
+        column = self.column(name)
+        if column.type is ColumnType.CATEGORY:
+            raise errors.WrongColumnType(
+                f"{asked} needs a column of numbers, {name} holds categories; use value_counts()",
+                field="column",
+            )
+        if column.bounds is None:
+            raise errors.BoundsUnknown(
+                f"{asked} needs public bounds, {name} has none; ask the owner to declare them", field="column"
+            )
+        return column
+
+    def categorical(self, name: str, asked: str) -> Column:
+        """Return the facts of a category column.
+
+        Raises:
+            UnknownColumn: there is none of this name.
+            WrongColumnType: it holds numbers.
+        """
+        column = self.column(name)
+        if column.type is not ColumnType.CATEGORY:
+            raise errors.WrongColumnType(
+                f"{asked} needs a category column, {name} is of type {column.type.value}; use hist()",
+                field="column",
+            )
+        return column
+
+    def check(self, statistic: Statistic) -> None:
+        """Raise what the node would refuse, as far as public facts tell."""
+        self._check_columns(statistic, statistic.describe())
+        if f"statistic:{statistic.kind}" not in self.capabilities:
+            raise errors.NotOffered(f"{self.node} does not offer the statistic {statistic.kind}", field="statistic")
+
+    def _check_columns(self, statistic: Statistic, asked: str) -> None:
+        match statistic:
+            case Count():
+                return
+            case Mean() | Histogram() | Quantiles():
+                self.bounded(statistic.column, asked)
+            case Describe():
+                for name in statistic.columns:
+                    self.bounded(name, asked)
+            case ValueCounts():
+                self.categorical(statistic.column, asked)
+            case GroupBy():
+                groups = math.prod(len(self.categorical(key, asked).categories) for key in statistic.keys)
+                if groups > GROUPS_MAX:
+                    raise errors.InvalidRequest(
+                        f"keys: expected at most {GROUPS_MAX} groups, got {groups}", field="keys"
+                    )
+                self._check_columns(statistic.of, asked)
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return the end of a sentence that offers the closest name, or all of a few.
+
+    >>> did_you_mean("agee", ["age", "site"])
+    "; did you mean 'age'?"
+    """
+    names = list(known)
+    folded = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(str(name).lower(), folded, 1)
+    if near:
+        return f"; did you mean {folded[near[0]]!r}?"
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"; there are {shown}" if names else "; there are none"
+
+
+def price(epsilon: object) -> float:
+    """Return the price as a plain float.
+
+    Raises:
+        InvalidRequest: it is not a finite number above 0.
+    """
+    expected = f"epsilon: expected 0 < epsilon <= {EPSILON_MAX:g}"
+    if isinstance(epsilon, bool) or not isinstance(epsilon, numbers.Real):
+        raise errors.InvalidRequest(f"{expected}, got {type(epsilon).__name__}", field="epsilon")
+    number = float(epsilon)
+    if not 0 < number <= EPSILON_MAX:  # nan compares as False
+        raise errors.InvalidRequest(f"{expected}, got {number:g}", field="epsilon")
+    return number
+
+
+def built(model: type[M], **fields: Any) -> M:
+    """Return a message of the wire.
+
+    Raises:
+        InvalidRequest: an input has the wrong form; names the first.
+    """
+    try:
+        return model(**fields)
+    except ValidationError as failure:
+        first = failure.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or model.__name__
+        message = f"{place}: {first['msg']}, got {str(first['input'])[:80]}"
+        raise errors.InvalidRequest(message, field=place) from None

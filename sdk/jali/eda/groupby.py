@@ -1,0 +1,78 @@
+"""Statistics for each combination of public categories."""
+
+from collections.abc import Iterator
+from typing import Generic, NoReturn, TypeVar
+
+from jali.eda import facts
+from jali.eda.desk import Desk
+from jali.wire.statistics import Count, GroupBy, Mean
+
+F = TypeVar("F")
+T = TypeVar("T")
+
+
+class Groups(Generic[F, T]):
+    """A dataset by the public categories of one to four columns.
+
+    All combinations are answered, occupied or not, so the answer's shape says nothing. Rows with a missing or
+    undeclared key are left out. Each row is in one group, so a count costs what a single count costs.
+
+    Example::
+
+        visits.groupby("site").count(epsilon=0.1)
+        visits.groupby(["site", "sex"])["age"].mean(epsilon=0.5)
+    """
+
+    def __init__(self, desk: Desk[F, T], keys: tuple[str, ...]) -> None:
+        self._desk = desk
+        self.keys = keys
+
+    def count(self, *, epsilon: float) -> T:
+        """Release each group's number of rows.
+
+        Args:
+            epsilon: the stand-alone price.
+
+        Raises:
+            WrongColumnType: a key has no public categories.
+            InvalidRequest: more than 10,000 groups, or an input of the wrong form.
+        """
+        return self._desk.table(facts.built(GroupBy, keys=self.keys, of=Count()), epsilon)
+
+    def __getitem__(self, column: str) -> "GroupedColumn[F, T]":
+        return GroupedColumn(self._desk, self.keys, self._desk.facts.column(column).name)
+
+    def __iter__(self) -> Iterator[NoReturn]:
+        raise TypeError("groups stay with their owner: use count(epsilon=...) or [column].mean(epsilon=...)")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self._desk.facts.bounded_names
+
+    def __repr__(self) -> str:
+        return f"{self._desk.facts.dataset} by {' and '.join(self.keys)}"
+
+
+class GroupedColumn(Generic[F, T]):
+    """A column within groups."""
+
+    def __init__(self, desk: Desk[F, T], keys: tuple[str, ...], name: str) -> None:
+        self._desk = desk
+        self.keys = keys
+        self.name = name
+
+    def mean(self, *, epsilon: float) -> T:
+        """Release each group's mean and number of present values.
+
+        Args:
+            epsilon: the stand-alone price.
+
+        Raises:
+            BoundsUnknown: the column has no public bounds.
+            WrongColumnType: a key has no public categories, or the column is one of categories.
+            InvalidRequest: more than 10,000 groups, or an input of the wrong form.
+        """
+        statistic = facts.built(GroupBy, keys=self.keys, of=facts.built(Mean, column=self.name))
+        return self._desk.table(statistic, epsilon)
+
+    def __repr__(self) -> str:
+        return f"{self._desk.facts.dataset}[{self.name!r}] by {' and '.join(self.keys)}"

@@ -1,0 +1,71 @@
+"""A price asked beforehand."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from jali.eda import markup
+from jali.wire.quote import Quote
+from jali.wire.statistics import Statistic
+
+
+@dataclass(frozen=True, repr=False)
+class QuoteView:
+    """What a question would cost and how exact its answer would be. It cost nothing and read no row.
+
+    Attributes:
+        statistic: what would be asked.
+        dataset: the dataset's name.
+        quote: as the node gave it.
+    """
+
+    statistic: Statistic
+    dataset: str
+    quote: Quote
+
+    @property
+    def price(self) -> float:
+        """The stand-alone price (epsilon); 0 if the project has this answer already."""
+        return self.quote.price
+
+    @property
+    def fits(self) -> bool:
+        """Whether the quota has room for it."""
+        return self.quote.fits
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the forecast: half the width of each figure's expected 95 % noise interval."""
+        forecast = self.quote.forecast
+        index = pd.MultiIndex.from_arrays(
+            [[" · ".join(line.key) for line in forecast], [line.figure for line in forecast]],
+            names=["key", "figure"],
+        )
+        return pd.DataFrame({"half_width": [line.half_width for line in forecast]}, index=index)
+
+    def __repr__(self) -> str:
+        title, lines = self._title(), self._forecast()
+        shown = [f"  {where}: ± {half}" for where, half in lines[:12]]
+        more = [f"  and {len(lines) - 12} more: .to_pandas()"] if len(lines) > 12 else []
+        return "\n".join([title, self.bill, *shown, *more, *self._notes()])
+
+    def _repr_html_(self) -> str:
+        lines = [(where, f"± {half}") for where, half in self._forecast()]
+        table = markup.table(["figure", "expected noise, 95 %"], lines)
+        return markup.card(self._title(), f"<p>{markup.escaped(self.bill)}</p>", table, notes=self._notes())
+
+    @property
+    def bill(self) -> str:
+        """Price and what would be left, in words."""
+        if self.quote.repeated:
+            return f"repeated: free · left ε {self.quote.left_before:.4g}"
+        left = f"left ε {self.quote.left_before:.4g} before, ε {self.quote.left_after:.4g} after"
+        return f"would cost ε {self.price:.4g} · " + (left if self.fits else f"does not fit: {left}")
+
+    def _title(self) -> str:
+        return f"quote: {self.statistic.describe()} · {self.dataset}"
+
+    def _forecast(self) -> list[tuple[str, str]]:
+        return [(" · ".join((*f.key, f.figure)), f"{f.half_width:,.3g}") for f in self.quote.forecast]
+
+    def _notes(self) -> list[str]:
+        return [*([self.quote.split] if self.quote.split else []), *self.quote.warnings]

@@ -1,0 +1,215 @@
+"""Everything that Jali refuses, by name.
+
+    JaliError
+    ├── Refused                the node answered, and said no
+    │   ├── NotSignedIn        no token, or one that the node does not know
+    │   ├── TokenExpired       ask the owner for a new one, then `jali login`
+    │   ├── AccessDenied       a rule of the owner says no
+    │   ├── GrantRequired      nobody has granted this yet: request_access()
+    │   ├── ApprovalRequired   the owner decides each time; facts name the request
+    │   ├── BudgetExhausted    the quota or the population's cap has no room for this price
+    │   ├── EpsilonTooSmall    no noise is large enough for a price this small
+    │   ├── InvalidRequest     an input has the wrong form; field names it
+    │   ├── BodyTooLarge       the message is longer than the node reads
+    │   ├── BoundsUnknown      the owner declared no bounds for this column
+    │   ├── WrongColumnType    this statistic is for another type of column
+    │   ├── UnknownColumn      (also a KeyError)
+    │   ├── UnknownDataset     (also a KeyError)
+    │   ├── UnknownResource    no such request, release or page
+    │   ├── DatasetChanged     the data differ from what the owner registered
+    │   ├── DecisionOutdated   the request changed after it was read
+    │   └── NodeUnavailable    the node answered that it cannot work now
+    ├── NodeUnreachable        nobody answered, or not in time
+    ├── UnexpectedReply        an answer that is not of the wire's form
+    ├── IncompatibleNode       the node's wire version is too far from this SDK's
+    ├── InsecureAddress        the address would send a token in the clear
+    ├── ProfileMissing         no address or token is known: `jali login`
+    ├── AmbiguousProject       several projects, none chosen
+    ├── NotOffered             the node does not announce this statistic
+    ├── NotCombinable          the nodes' public facts differ
+    ├── PartlyAnswered         a federation's question was answered by some nodes only
+    └── DecisionPending        (also a TimeoutError) the owner has not decided yet
+
+Refusals that follow from public facts alone are raised before anything is sent, with the same class.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jali.wire.problem import Code, Problem
+
+
+class JaliError(Exception):
+    """What all of Jali's errors are.
+
+    Attributes:
+        detail: one sentence: what happened and what to do.
+        field: the offending input, if there is one.
+        facts: the numbers of the sentence, such as `left` and `price` (epsilon).
+        status: the HTTP status of the node's answer, None where no node was asked.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.facts = dict(facts or {})
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.detail
+
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class Refused(JaliError):
+    """The node answered, and said no. Raised itself only for a code that this SDK does not know yet."""
+
+
+class NotSignedIn(Refused):
+    """No token was sent, or one that the node does not know."""
+
+
+class TokenExpired(Refused):
+    """The token's time is over."""
+
+
+class AccessDenied(Refused):
+    """A rule of the owner says no."""
+
+
+class GrantRequired(Refused):
+    """Nobody has granted this yet."""
+
+
+class ApprovalRequired(Refused):
+    """The owner decides about this question first; `facts["request"]` is the request that waits."""
+
+
+class BudgetExhausted(Refused):
+    """The quota or the population's cap has no room for this price."""
+
+
+class EpsilonTooSmall(Refused):
+    """The price is too small for any noise that the node can draw."""
+
+
+class InvalidRequest(Refused):
+    """An input has the wrong form; `field` names it."""
+
+
+class BodyTooLarge(Refused):
+    """The message is longer than the node reads."""
+
+
+class BoundsUnknown(Refused):
+    """The owner declared no bounds for this column, so its statistics have no bounded sensitivity."""
+
+
+class WrongColumnType(Refused):
+    """This statistic is for another type of column."""
+
+
+class UnknownColumn(Refused, KeyError):
+    """The dataset has no column of this name."""
+
+
+class UnknownDataset(Refused, KeyError):
+    """The node shows no dataset of this name."""
+
+
+class UnknownResource(Refused):
+    """The node has no such request, release or page, or shows it to others only."""
+
+
+class DatasetChanged(Refused):
+    """The data are not what the owner registered; a new version has to be registered first."""
+
+
+class DecisionOutdated(Refused):
+    """The request is not what was read, or has been decided already. Read it again."""
+
+
+class NodeUnavailable(Refused):
+    """The node cannot work now. What it had begun to charge stays charged; asking again is then free."""
+
+
+class NodeUnreachable(JaliError):
+    """Nobody answered at the address, or not in time."""
+
+
+class UnexpectedReply(JaliError):
+    """The answer is not of the wire's form: another server, or a node that departs from the contract."""
+
+
+class IncompatibleNode(JaliError):
+    """The node's wire version is more than one away from this SDK's."""
+
+
+class InsecureAddress(JaliError):
+    """The address would send a token unencrypted to another machine, or carries a secret itself."""
+
+
+class ProfileMissing(JaliError):
+    """No address or no token is known."""
+
+
+class AmbiguousProject(JaliError):
+    """It is not clear for which project to ask."""
+
+
+class NotOffered(JaliError):
+    """The node does not announce this statistic among its capabilities, so nothing was sent."""
+
+
+class NotCombinable(JaliError):
+    """The nodes' public facts differ, so their answers would not add up. No node was charged."""
+
+
+class PartlyAnswered(JaliError):
+    """Some nodes of a federation answered and were charged, others did not.
+
+    `facts["answered"]` holds release ids and `facts["failed"]` what went wrong, both by the node's name. The
+    releases are stored, so asking the same again is free at the nodes that answered.
+    """
+
+
+class DecisionPending(JaliError, TimeoutError):
+    """The owner has not decided within the time that the caller would wait."""
+
+
+BY_CODE: dict[str, type[Refused]] = {
+    Code.ACCESS_DENIED: AccessDenied,
+    Code.APPROVAL_REQUIRED: ApprovalRequired,
+    Code.BODY_TOO_LARGE: BodyTooLarge,
+    Code.BOUNDS_UNKNOWN: BoundsUnknown,
+    Code.BUDGET_EXHAUSTED: BudgetExhausted,
+    Code.DATASET_CHANGED: DatasetChanged,
+    Code.DECISION_OUTDATED: DecisionOutdated,
+    Code.EPSILON_TOO_SMALL: EpsilonTooSmall,
+    Code.GRANT_REQUIRED: GrantRequired,
+    Code.INVALID_REQUEST: InvalidRequest,
+    Code.NODE_UNAVAILABLE: NodeUnavailable,
+    Code.NOT_SIGNED_IN: NotSignedIn,
+    Code.TOKEN_EXPIRED: TokenExpired,
+    Code.UNKNOWN_COLUMN: UnknownColumn,
+    Code.UNKNOWN_DATASET: UnknownDataset,
+    Code.UNKNOWN_RESOURCE: UnknownResource,
+    Code.WRONG_COLUMN_TYPE: WrongColumnType,
+}
+"""The class of each of the wire's codes. A test holds it complete and the names equal."""
+
+
+def from_problem(problem: Problem) -> Refused:
+    """Return the exception for a node's refusal, of the same name as its code."""
+    kind = BY_CODE.get(problem.code, Refused)
+    return kind(problem.detail, field=problem.field, facts=problem.facts, status=problem.status)

@@ -1,0 +1,182 @@
+"""One data node as a data scientist sees it."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from jali import access, errors
+from jali import profile as profiles
+from jali.catalog import Catalog
+from jali.dataset import RemoteDataset
+from jali.eda import markup, noisy
+from jali.eda.facts import did_you_mean
+from jali.eda.noisy import NoisyFigure, NoisyTable
+from jali.eda.remote import Remote
+from jali.owner import Owner
+from jali.transport import Transport
+from jali.wire import WIRE_VERSION
+from jali.wire.dataset import Dataset
+from jali.wire.node import NodeInfo
+from jali.wire.person import Me
+from jali.wire.project import Project
+from jali.wire.release import Release
+
+
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    profile: str | None = None,
+    project: str | None = None,
+    ca: str | Path | None = None,
+) -> "Node":
+    """Sign in to a data node; free.
+
+    Args:
+        url: its address; from the profile or `JALI_URL` if not given.
+        token: the bearer token; from the profile or `JALI_TOKEN` if not given. Better not written into
+            notebooks: `jali login` stores it.
+        profile: a name that `jali login` stored.
+        project: the project to ask for, by name or id; needed where there are several.
+        ca: a file with the node's private certificate authority.
+
+    Raises:
+        ProfileMissing: no address or no token is known.
+        NodeUnreachable, IncompatibleNode: there is no node, or one that this SDK cannot speak to.
+        NotSignedIn, TokenExpired: the token is not good.
+        AmbiguousProject: there is no project of that name.
+
+    Example::
+
+        node = jali.connect("https://node.example", project="length of stay")
+        node.datasets
+    """
+    settled = profiles.settled(url, token, profile, ca)
+    if settled.token is None:
+        raise errors.ProfileMissing(f"no token is known for {settled.url}: give token=, or run `jali login`")
+    node = Node(Transport(settled.url, settled.token, ca=settled.ca), project=project)
+    node.me  # noqa: B018 - signs in now rather than at the first question
+    if project is not None:
+        node.project  # noqa: B018 - a wrong name is told at once
+    return node
+
+
+class Node:
+    """A data node and whoever is signed in. Everything here is free.
+
+    Args:
+        transport: the way to the node, with the token.
+        project: the project to ask for, by name or id; needed where there are several.
+
+    Example::
+
+        node.datasets
+        visits = node["visits"]
+        node.releases()  # everything the projects have paid for, also after a restart
+    """
+
+    def __init__(self, transport: Transport, *, project: str | None = None) -> None:
+        self.transport = transport
+        self._wanted = project
+        self._seen: tuple[Dataset, ...] = ()
+
+    @cached_property
+    def info(self) -> NodeInfo:
+        """What the node says about itself: identity, name, wire version, capabilities.
+
+        Raises:
+            IncompatibleNode: its wire version is more than one away from this SDK's.
+        """
+        info = self.transport.get("/v1/node", NodeInfo)
+        if abs(info.wire - WIRE_VERSION) > 1:
+            raise errors.IncompatibleNode(
+                f"{info.name} speaks wire version {info.wire}, this SDK {WIRE_VERSION}; upgrade the older one"
+            )
+        return info
+
+    @cached_property
+    def me(self) -> Me:
+        """Who is signed in, and their projects."""
+        self.info  # noqa: B018 - an incompatible node is told as such
+        return self.transport.get("/v1/me", Me)
+
+    @property
+    def project(self) -> Project:
+        """The project that questions are asked for: the chosen one, or the only one.
+
+        Raises:
+            AmbiguousProject: there are several and none was chosen, or none of that name.
+        """
+        return self._project(None)
+
+    @property
+    def datasets(self) -> Catalog:
+        """The datasets that the node shows."""
+        self._seen = tuple(self.transport.get("/v1/datasets", list[Dataset]))
+        return Catalog(self.info.name, self._seen)
+
+    @property
+    def owner(self) -> Owner:
+        """The owner's half: requests, decisions, populations, the ledger. The node refuses it to others."""
+        return Owner(self.transport)
+
+    def __getitem__(self, name: str) -> RemoteDataset:
+        """Return a dataset by name.
+
+        Raises:
+            UnknownDataset: there is none of this name.
+        """
+        return RemoteDataset(self.remote(name))
+
+    def remote(self, name: str) -> Remote:
+        """Return the way to ask about a dataset; for federations.
+
+        Raises:
+            UnknownDataset: there is none of this name.
+        """
+        catalog = self.datasets
+        for card in catalog.cards:
+            if card.name == name:
+                return Remote(card, self.info, self.transport, self._project)
+        message = f"{self.info.name} shows no dataset {name!r}{did_you_mean(name, catalog)}"
+        raise errors.UnknownDataset(message, field="dataset")
+
+    def requests(self) -> list[access.AccessRequest]:
+        """Return the requests for access that were sent, with what has become of them."""
+        return access.listed(self.transport)
+
+    def releases(self) -> list[NoisyFigure | NoisyTable]:
+        """Return the chosen project's stored answers; looking at them again costs nothing."""
+        stored = self.transport.get("/v1/releases", list[Release], params={"project": self.project.id})
+        names = {card.id: card.name for card in self.datasets.cards}
+        return [
+            noisy.restored(release, names.get(release.dataset, release.dataset), self.info.name) for release in stored
+        ]
+
+    def _project(self, wanted: str | None) -> Project:
+        projects = self.me.projects
+        wanted = wanted if wanted is not None else self._wanted
+        fitting = [project for project in projects if wanted is None or wanted in (project.id, project.name)]
+        if len(fitting) == 1:
+            return fitting[0]
+        choices = ", ".join(f"{project.name!r} ({project.id})" for project in projects) or "none: ask the owner"
+        found = "several projects" if fitting else f"no project {wanted!r}" if wanted else "no project"
+        raise errors.AmbiguousProject(f"{found}; choose one with project=: {choices}", field="project")
+
+    def __len__(self) -> int:
+        return len(self.datasets)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.datasets)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [card.name for card in self._seen] or self.datasets.names
+
+    def __repr__(self) -> str:
+        return f"{self.info.name} ({self.info.node_id}) at {self.transport.url}, signed in as {self.me.name}"
+
+    def _repr_html_(self) -> str:
+        return markup.card(repr(self))

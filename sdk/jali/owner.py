@@ -1,0 +1,158 @@
+"""The owner's half of the API: decide about requests, watch the populations' budgets, verify the ledger."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from jali import errors
+from jali.eda.facts import built
+from jali.transport import Transport
+from jali.wire.budget import PopulationBudget
+from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.request import AccessRequest, Decision, RequestStatus
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Two walks along one chain: the one done here, over the entries as downloaded, and the node's own.
+
+    It shows that the records are unaltered, given checkpoints that others hold; not that noise was honest.
+
+    Attributes:
+        here: what the walk done here found.
+        node: what the node says about itself.
+        agrees: whether both passed through the same hash where the node's walk ended.
+    """
+
+    here: ChainReport
+    node: ChainReport
+    agrees: bool
+
+    @property
+    def valid(self) -> bool:
+        """Whether both walks held and agree."""
+        return self.here.valid and self.node.valid and self.agrees
+
+
+class Owner:
+    """What only a data owner may do. The node refuses it to others with AccessDenied.
+
+    Example::
+
+        owner = jali.connect().owner
+        wish = owner.requests()[0]
+        owner.decide(wish, "granted", epsilon=1.0)
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def requests(self) -> list[AccessRequest]:
+        """Return all requests for access."""
+        return self._transport.get("/v1/requests", list[AccessRequest])
+
+    def decide(
+        self,
+        request: AccessRequest,
+        outcome: RequestStatus | str,
+        reason: str = "",
+        epsilon: float | None = None,
+        expires_days: int = 90,
+    ) -> AccessRequest:
+        """Grant or deny a request as it was read, and return it decided.
+
+        Args:
+            request: the request; its digest is sent, so nobody decides about something they did not see.
+            outcome: "granted" or "denied".
+            reason: what the asker is told; needed for a denial.
+            epsilon: the quota granted, if it is not the one asked for.
+            expires_days: how long a grant holds, 1 to 3650 days.
+
+        Raises:
+            InvalidRequest: an input has the wrong form, or a denial has no reason.
+            DecisionOutdated: the request has changed or was decided since it was read.
+        """
+        if outcome == RequestStatus.DENIED and not reason.strip():
+            raise errors.InvalidRequest("reason: a denial needs a reason, which the asker reads", field="reason")
+        decision = built(
+            Decision,
+            digest=request.digest,
+            outcome=outcome,
+            reason=reason,
+            epsilon=epsilon,
+            expires_days=expires_days,
+        )
+        return self._transport.post(f"/v1/requests/{request.id}/decision", decision, AccessRequest)
+
+    def populations(self) -> list[PopulationBudget]:
+        """Return each population's account, over all callers."""
+        return self._transport.get("/v1/populations", list[PopulationBudget])
+
+    def ledger(self, after: int = 0) -> Iterator[LedgerEntry]:
+        """Return the ledger's entries in order, fetched page by page.
+
+        Args:
+            after: the position to begin behind.
+        """
+        place: int | None = after
+        while place is not None:
+            page = self._transport.get("/v1/ledger", LedgerPage, params={"after": place, "limit": PAGE})
+            yield from page.entries
+            if page.next_after is not None and page.next_after <= place:
+                raise errors.UnexpectedReply(f"the ledger's pages do not go on behind entry {place}")
+            place = page.next_after
+
+    def verify_ledger(self, checkpoints: Mapping[int, str] | None = None) -> Verification:
+        """Download the ledger, recompute its chain here, and compare with the node's own report.
+
+        Args:
+            checkpoints: hashes by position that were noted earlier, outside the node.
+        """
+        said = self._transport.get("/v1/ledger/verification", ChainReport)  # first: entries may be added meanwhile
+        noted = dict(checkpoints or {})
+        passed: dict[int, str] = {0: GENESIS}
+        here = walked(self.ledger(), noted, passed)
+        return Verification(here, said, agrees=passed.get(said.entries) == said.head)
+
+
+def walked(
+    entries: Iterable[LedgerEntry], checkpoints: Mapping[int, str], passed: dict[int, str] | None = None
+) -> ChainReport:
+    """Walk along a chain from its beginning and return where it first departs, if it does.
+
+    Args:
+        entries: in order.
+        checkpoints: hashes by position that must be passed.
+        passed: filled with the recomputed hash of each position.
+    """
+    seen = {} if passed is None else passed
+    head, count = GENESIS, 0
+    for entry in entries:
+        fault = _fault(entry, count + 1, head, checkpoints)
+        if fault:
+            return ChainReport(entries=count, head=head, valid=False, broken_at=count + 1, reason=fault)
+        head, count = entry.hash, count + 1
+        seen[count] = head
+    missing = max((place for place in checkpoints if place > count), default=None)
+    if missing is not None:
+        reason = f"the chain ends at entry {count}, but a checkpoint knows entry {missing}"
+        return ChainReport(entries=count, head=head, valid=False, broken_at=count + 1, reason=reason)
+    return ChainReport(entries=count, head=head, valid=True)
+
+
+def _fault(entry: LedgerEntry, seq: int, head: str, checkpoints: Mapping[int, str]) -> str:
+    """Return what is wrong with an entry, or nothing."""
+    if entry.seq != seq:
+        return f"expected entry {seq}, got {entry.seq}"
+    if entry.prev_hash != head:
+        return "it does not name its predecessor's hash"
+    try:
+        computed = chained(head, seq, entry_record(entry.kind, entry.v, entry.at, entry.body))
+    except TypeError as failure:
+        return f"its body cannot be hashed: {failure}"
+    if computed != entry.hash:
+        return "its hash is not that of its content"
+    if checkpoints.get(seq, computed) != computed:
+        return "its hash is not the one of the checkpoint"
+    return ""
