@@ -20,12 +20,9 @@ def rows(ask: Describe, columns: Mapping[str, Column], measurements: Mapping[str
 def _column(column: Column, measured: Mapping[str, Noised]) -> list[Row]:
     key, lattice = (column.name,), Lattice.of(column)
     count, total, noised = measured["count"], measured["sum"], measured["tree"]
-    mean = moments.mean_row(
-        key, lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev
-    )
+    mean = moments.mean_row(key, lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev)
     quantiles = [
-        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level))
-        for level in LEVELS
+        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level)) for level in LEVELS
     ]
     std = moments.std_row(key, lattice, count, total, measured["squares"])
     return [*moments.count_rows(key, count), mean, std, *quantiles]

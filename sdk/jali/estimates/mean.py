@@ -14,9 +14,7 @@ def rows(ask: Mean, columns: Mapping[str, Column], measurements: Mapping[str, No
     """Return the mean, and the counts of present and missing values that came with it."""
     count, total = measurements["count"], measurements["sum"]
     lattice = Lattice.of(columns[ask.column])
-    mean = moments.mean_row(
-        (), lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev
-    )
+    mean = moments.mean_row((), lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev)
     return [mean, *moments.count_rows((), count)]
 
 

@@ -38,7 +38,10 @@ class PrivacyLoss(Reply):
         shared = sorted(set(self.orders) & set(other.orders))
         if not shared:
             raise ValueError("the two accounts share no order, so their costs cannot be added")
-        mine, theirs = dict(zip(self.orders, self.rdp, strict=True)), dict(zip(other.orders, other.rdp, strict=True))
+        mine, theirs = (
+            dict(zip(self.orders, self.rdp, strict=True)),
+            dict(zip(other.orders, other.rdp, strict=True)),
+        )
         mine_up = dict(zip(self.orders, self.offsets, strict=True))
         theirs_up = dict(zip(other.orders, other.offsets, strict=True))
         return type(self)(

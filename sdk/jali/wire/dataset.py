@@ -3,7 +3,6 @@
 Everything here is declared by the owner from a data dictionary, never read off the rows.
 """
 
-import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -14,6 +13,8 @@ from jali.wire.base import Reply, Request
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
 CATEGORIES_MAX = 1000
+NUMBER_MAX, SPAN_MIN = 1e300, 1e-300
+"""Bounds between which no step of the arithmetic on rows can overflow a double."""
 INTEGER_MAX = 2**53
 """Bounds stay within the integers that a double holds exactly, on every engine alike."""
 
@@ -70,8 +71,11 @@ class Column(Request):
     def _check_bounds(self, lower: float, upper: float) -> None:
         if not lower < upper:
             raise ValueError(f"column {self.name}: expected lower < upper, got {lower:g} and {upper:g}")
-        if not math.isfinite(upper - lower):
-            raise ValueError(f"column {self.name}: the range from {lower:g} to {upper:g} is too wide for a double")
+        if max(abs(lower), abs(upper)) > NUMBER_MAX or upper - lower < SPAN_MIN:
+            raise ValueError(
+                f"column {self.name}: expected bounds within +-{NUMBER_MAX:g} and at least {SPAN_MIN:g} apart, "
+                f"got {lower:g} and {upper:g}"
+            )
         if self.type is ColumnType.INTEGER:
             for bound in (lower, upper):
                 if not bound.is_integer() or abs(bound) > INTEGER_MAX:

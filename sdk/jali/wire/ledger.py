@@ -6,7 +6,7 @@ True
 """
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jali.wire.base import Reply
@@ -42,6 +42,11 @@ class ChainReport(Reply):
     valid: bool
     broken_at: int | None = None
     reason: str = ""
+
+
+def entry_record(kind: str, v: int, at: datetime, body: dict[str, Any]) -> dict[str, Any]:
+    """Return what is hashed of an entry, besides its place in the chain. `at` is aware UTC, to the microsecond."""
+    return {"kind": kind, "v": v, "at": at.astimezone(UTC).isoformat(timespec="microseconds"), "body": body}
 
 
 def chained(prev_hash: str, seq: int, record: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from jali.wire.base import Reply
 
@@ -52,4 +52,4 @@ class Problem(Reply):
     code: str
     detail: str
     field: str | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)

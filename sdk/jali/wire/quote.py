@@ -6,11 +6,13 @@ from jali.wire.base import Reply
 class Forecast(Reply):
     """How far noise will move one figure: half the width of its expected 95 % noise interval.
 
-    Planned from the card alone: the public number of units, all of them present, spread over the public range.
+    Planned from the card alone: the public number of units, all of them present, spread evenly over the public range;
+    `expected` is what the figure would be then.
     """
 
     key: tuple[str, ...]
     figure: str
+    expected: float
     half_width: float
 
 

@@ -1,0 +1,1 @@
+"""Populations and quotas: what is left."""

@@ -1,0 +1,57 @@
+"""What is left: one's own quota, or a population's account for its owners."""
+
+from datetime import UTC, datetime
+
+from jali.wire.budget import Budget, PopulationBudget
+from sqlalchemy import select
+
+from jali_node.errors import GrantRequired
+from jali_node.ledger import book
+from jali_node.node import Node
+from jali_node.people.caller import Caller
+from jali_node.store import catalog, grants
+from jali_node.tables import AccountRow, PopulationRow
+
+
+def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> Budget:
+    """Return the caller's own quota; where there are several, the one with the most left.
+
+    Raises:
+        AccessDenied, UnknownDataset, GrantRequired: there is none to show.
+    """
+    caller.must_belong_to(project_id)
+    with node.database.reading() as session:
+        catalog.registered(session, dataset_id)
+        now = datetime.now(UTC)
+        held = grants.for_question(session, caller.id, project_id, dataset_id)
+        valid = [session.get_one(AccountRow, grant.account_id) for grant in held if grant.expires_at > now]
+        if not valid:
+            raise GrantRequired(
+                "you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)",
+                field="dataset",
+            )
+        return max((book.account(row).budget() for row in valid), key=lambda budget: budget.left)
+
+
+def list_populations(node: Node, caller: Caller) -> list[PopulationBudget]:
+    """Return every population's account, over all callers.
+
+    Raises:
+        AccessDenied: the caller is not an owner.
+    """
+    caller.must_own()
+    with node.database.reading() as session:
+        rows = session.scalars(select(PopulationRow).order_by(PopulationRow.name)).all()
+        return [population_budget(row, session.get_one(AccountRow, row.account_id)) for row in rows]
+
+
+def population_budget(row: PopulationRow, account: AccountRow) -> PopulationBudget:
+    """Return a population's account as its owners read it."""
+    return PopulationBudget(
+        id=row.id,
+        name=row.name,
+        unit=row.unit,
+        units=row.units,
+        account=account.id,
+        budget=book.account(account).budget(),
+    )

@@ -1,0 +1,1 @@
+"""Registering tables and showing their cards."""

@@ -1,0 +1,116 @@
+"""Taking a table in: its card says what is public, its population says whose budget it spends."""
+
+import json
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jali.wire.dataset import Card, Dataset
+from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
+from jali.wire.money import digest
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali_node import audit
+from jali_node.engine.warehouse import Snapshot
+from jali_node.errors import InvalidRequest
+from jali_node.node import Node
+from jali_node.store import catalog
+from jali_node.tables import DatasetRow, PopulationRow, VersionRow
+
+
+def read_card(path: Path) -> Card:
+    """Return a card from TOML: `name`, `title`, `population`, and one `[columns.NAME]` table a column.
+
+    Raises:
+        InvalidRequest: it is not TOML, or a field is wrong; the field is named.
+    """
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRequest(f"the card cannot be read as TOML: {error}", field="card") from error
+    columns = content.get("columns")
+    if not isinstance(columns, dict):
+        raise InvalidRequest("expected one [columns.NAME] table for each column, got none", field="columns")
+    named = [{"name": name, **facts} if isinstance(facts, dict) else facts for name, facts in columns.items()]
+    try:
+        return Card.model_validate({**content, "columns": named})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRequest(first["msg"], field=".".join(map(str, first["loc"])) or "card") from error
+
+
+def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
+    """Register a table under a card, as a new dataset or as the next version of the dataset of that name.
+
+    A new version spends from the same population's account as all before it.
+
+    Raises:
+        InvalidRequest: unknown population, another population than before, a file that the card does not fit.
+    """
+    version_id = new_id(PREFIX_VERSION)
+    with node.database.reading() as session:
+        _population(session, card)
+    snapshot = node.warehouse.register(version_id, table, card.columns)
+    with node.database.writing() as session:
+        dataset = _dataset(session, card, version_id)
+        session.add(_version(snapshot, dataset.id, card))
+        session.flush()
+        audit.record(
+            session,
+            audit.DATASET_REGISTERED,
+            dataset=dataset.id,
+            version=version_id,
+            population=dataset.population_id,
+            card=digest(card.model_dump(mode="json")),
+        )
+        return catalog.registered(session, dataset.id).shown()
+
+
+def _population(session: Session, card: Card) -> PopulationRow:
+    found = session.scalars(select(PopulationRow).where(PopulationRow.name == card.population)).one_or_none()
+    if found is None:
+        known = ", ".join(session.scalars(select(PopulationRow.name).order_by(PopulationRow.name))) or "none"
+        raise InvalidRequest(
+            f"there is no population {card.population} (known: {known}); open it with jali node population add. Name "
+            "the same one for every table about the same people: a second one would promise them a second budget",
+            field="population",
+        )
+    return found
+
+
+def _dataset(session: Session, card: Card, version_id: str) -> DatasetRow:
+    population = _population(session, card)
+    dataset = session.scalars(select(DatasetRow).where(DatasetRow.name == card.name).with_for_update()).one_or_none()
+    if dataset is None:
+        dataset = DatasetRow(
+            id=new_id(PREFIX_DATASET),
+            name=card.name,
+            population_id=population.id,
+            version_id=version_id,
+            created_at=datetime.now(UTC),
+        )
+        session.add(dataset)
+        return dataset
+    if dataset.population_id != population.id:
+        raise InvalidRequest(
+            f"dataset {card.name} belongs to another population already; its versions cannot leave it",
+            field="population",
+        )
+    dataset.version_id = version_id
+    return dataset
+
+
+def _version(snapshot: Snapshot, dataset_id: str, card: Card) -> VersionRow:
+    return VersionRow(
+        id=snapshot.version,
+        dataset_id=dataset_id,
+        card=json.dumps(card.model_dump(mode="json")),
+        path=str(snapshot.file.path),
+        sha256=snapshot.file.sha256,
+        size=snapshot.file.size,
+        mtime_ns=snapshot.file.mtime_ns,
+        registered_at=datetime.now(UTC),
+    )

@@ -1,0 +1,1 @@
+"""Persons, projects and tokens."""

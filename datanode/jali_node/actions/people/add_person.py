@@ -1,0 +1,66 @@
+"""Persons and projects, and who belongs where."""
+
+from datetime import UTC, datetime
+
+from jali.wire.ids import PREFIX_PERSON, PREFIX_PROJECT, new_id
+from jali.wire.person import Role
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali_node import audit
+from jali_node.errors import InvalidRequest
+from jali_node.node import Node
+from jali_node.tables import MemberRow, PersonRow, ProjectRow
+
+NAME_MAX = 200
+
+
+def add_person(node: Node, name: str, role: Role, projects: tuple[str, ...] = ()) -> PersonRow:
+    """Add a person, as a member of the named projects.
+
+    Raises:
+        InvalidRequest: the name is taken, or a project is unknown; nobody is added.
+    """
+    with node.database.writing() as session:
+        return insert_person(session, name, role, projects)
+
+
+def insert_person(session: Session, name: str, role: Role, projects: tuple[str, ...] = ()) -> PersonRow:
+    """Add a person within a transaction."""
+    _check_name(name)
+    if session.scalars(select(PersonRow).where(PersonRow.name == name)).first():
+        raise InvalidRequest(f"there is a person {name} already", field="name")
+    person = PersonRow(id=new_id(PREFIX_PERSON), name=name, role=role, created_at=datetime.now(UTC))
+    session.add(person)
+    session.flush()
+    audit.record(session, audit.PERSON_ADDED, person=person.id, role=role)
+    for wanted in projects:
+        project = session.scalars(select(ProjectRow).where(ProjectRow.name == wanted)).one_or_none()
+        if project is None:
+            raise InvalidRequest(f"there is no project {wanted}; add it with jali node project add", field="project")
+        session.add(MemberRow(project_id=project.id, person_id=person.id))
+        audit.record(session, audit.MEMBER_ADDED, person=person.id, project=project.id)
+    session.flush()
+    return person
+
+
+def add_project(node: Node, name: str, purpose: str) -> ProjectRow:
+    """Add a project.
+
+    Raises:
+        InvalidRequest: the name is taken.
+    """
+    _check_name(name)
+    with node.database.writing() as session:
+        if session.scalars(select(ProjectRow).where(ProjectRow.name == name)).first():
+            raise InvalidRequest(f"there is a project {name} already", field="name")
+        project = ProjectRow(id=new_id(PREFIX_PROJECT), name=name, purpose=purpose, created_at=datetime.now(UTC))
+        session.add(project)
+        session.flush()
+        audit.record(session, audit.PROJECT_ADDED, project=project.id)
+        return project
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > NAME_MAX:
+        raise InvalidRequest(f"expected a name of 1 to {NAME_MAX} characters, got {len(name)}", field="name")

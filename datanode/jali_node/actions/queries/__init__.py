@@ -1,0 +1,1 @@
+"""Asking: what a question costs, its answer, and the answers so far."""

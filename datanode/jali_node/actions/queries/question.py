@@ -1,0 +1,103 @@
+"""What quoting and asking share: the question, looked up and judged, before anything is spent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jali.wire.money import to_fixed
+from jali.wire.query import Query
+from sqlalchemy.orm import Session
+
+from jali_node.errors import GrantRequired
+from jali_node.ledger import book
+from jali_node.ledger.account import Account
+from jali_node.people.caller import Caller
+from jali_node.policy import rules
+from jali_node.policy.rules import Allow, AskOwner, Deny
+from jali_node.statistics.plan import Plan, plan
+from jali_node.store import catalog, grants, releases
+from jali_node.store.catalog import Registered
+from jali_node.tables import AccountRow, ReleaseRow
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that may be asked: what it is about, how it will be measured, who pays."""
+
+    query: Query
+    caller: Caller
+    registered: Registered
+    plan: Plan
+    grant: rules.Grant
+    quota: Account
+    asked: int
+
+    @property
+    def digest(self) -> str:
+        """The same for questions that one release answers."""
+        return self.query.statistic_digest
+
+    def purchase(self) -> book.Purchase:
+        """Return what is about to be spent."""
+        return book.Purchase(
+            event=self.plan.event,
+            population_account=self.registered.population.account_id,
+            quota_account=self.grant.account_id,
+            person_id=self.caller.id,
+            project_id=self.query.project,
+            grant_id=self.grant.id,
+            version_id=self.registered.version.id,
+            question=self.digest,
+        )
+
+
+def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwner:
+    """Look a question up and judge it.
+
+    Returns:
+        The question, or that an owner must be asked first.
+
+    Raises:
+        AccessDenied, UnknownDataset, GrantRequired: it may not be asked.
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
+    """
+    caller.must_belong_to(query.project)
+    registered = catalog.registered(session, query.dataset)
+    verdict = rules.decide(
+        _grants(session, caller, query),
+        query.statistic.kind,
+        frozenset(query.statistic.reads),
+        datetime.now(UTC),
+    )
+    if isinstance(verdict, Deny):
+        raise GrantRequired(verdict.reason, field="dataset")
+    population = session.get_one(AccountRow, registered.population.account_id)
+    planned = plan(query.statistic, registered.card.columns, query.epsilon, book.terms(population))
+    if isinstance(verdict, AskOwner):
+        return verdict
+    assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
+    quota = book.account(session.get_one(AccountRow, verdict.grant.account_id))
+    return Question(query, caller, registered, planned, verdict.grant, quota, to_fixed(query.epsilon))
+
+
+def known_answer(session: Session, question: Question) -> ReleaseRow | None:
+    """Return the project's own release that is at least as exact as this question wants, if there is one."""
+    found = releases.same_question(session, question.registered.version.id, question.digest)
+    mine = (row for row in found if row.project_id == question.query.project and row.asked >= question.asked)
+    return next(mine, None)
+
+
+def others_answer(session: Session, question: Question) -> ReleaseRow | None:
+    """Return another project's release at the very price that is asked now, if there is one.
+
+    A better one would show by its smaller noise that somebody asked before.
+    """
+    found: Sequence[ReleaseRow] = releases.same_question(session, question.registered.version.id, question.digest)
+    return next((row for row in found if row.asked == question.asked), None)
+
+
+def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]:
+    return [
+        rules.Grant(row.id, row.account_id, row.expires_at, grants.names(row.statistics), grants.names(row.columns))
+        for row in grants.for_question(session, caller.id, query.project, query.dataset)
+    ]

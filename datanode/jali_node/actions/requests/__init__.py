@@ -1,0 +1,1 @@
+"""Wishes for access, and decisions."""

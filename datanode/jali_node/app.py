@@ -1,0 +1,133 @@
+"""The composition root: settings become a node, a node becomes an ASGI application."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from jali.wire.problem import MEDIA_TYPE
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jali_node import errors, keys
+from jali_node.actions.operations.migrate import refuse_unless_migrated
+from jali_node.actions.operations.recover import recover
+from jali_node.engine.warehouse import Warehouse
+from jali_node.errors import Refused
+from jali_node.node import Node
+from jali_node.routes import about, datasets, ledger, people, queries, requests
+from jali_node.settings import Settings
+from jali_node.store.database import Database
+
+log = logging.getLogger(__name__)
+ROUTERS = (about.router, people.router, datasets.router, queries.router, requests.router, ledger.router)
+
+
+def open_node(settings: Settings) -> Node:
+    """Return the node of a folder, ready to act."""
+    return Node(
+        node_id=keys.node_id(keys.load(settings.key_path)),
+        settings=settings,
+        database=Database(settings.url),
+        warehouse=Warehouse(settings.folder, settings.memory_limit, settings.threads),
+    )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return a node's application. It settles what a killed process left behind before it serves.
+
+    Raises:
+        NodeUnavailable: the database's schema is of another release.
+    """
+    node = open_node(settings)
+    refuse_unless_migrated(node.database)
+    settled, freed = recover(node)
+    if settled or freed:
+        log.warning("after an unclean end: %d spends settled (they stand), %d holds freed", settled, freed)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        node.close()
+
+    app = FastAPI(title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.node = node
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unknown_route)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    return app
+
+
+class BodyLimit:
+    """Refuses a body beyond the limit before it is parsed, whether its length was announced or not."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+        self._app = app
+        self._limit = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 413."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        body, size = [], int(announced) if announced.isdigit() else 0
+        more = True
+        while more and size <= self._limit:
+            message = await receive()
+            body.append(message)
+            more = message.get("more_body", False)
+            size = max(size, sum(len(part.get("body", b"")) for part in body))
+        if size > self._limit:
+            refusal = errors.BodyTooLarge(f"expected a body of at most {self._limit} bytes, got {size} or more")
+            return await _reply(refusal)(scope, receive, send)
+        return await self._app(scope, _replaying(body, receive), send)
+
+
+def _replaying(body: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:
+    waiting = iter(body)
+
+    async def replay() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return replay
+
+
+def _reply(refusal: Refused) -> JSONResponse:
+    return JSONResponse(refusal.problem().model_dump(mode="json"), refusal.status, media_type=MEDIA_TYPE)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class
+    return _reply(error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    first: dict[str, Any] = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:] if part not in _TAGS)
+    return _reply(errors.InvalidRequest(f"{field or 'body'}: {first['msg']}", field=field or "body"))
+
+
+_TAGS = frozenset(router_tag.removeprefix("statistic:") for router_tag in about.CAPABILITIES)
+"""pydantic names the variant of a union in an error's path; callers did not write it."""
+
+
+async def _unknown_route(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    problem = errors.UnknownResource(f"{request.method} of this address: {error.detail}").problem()
+    content = problem.model_copy(update={"status": error.status_code}).model_dump(mode="json")
+    return JSONResponse(content, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
+    return _reply(errors.NodeUnavailable("the node met an error of its own; what was begun stays spent"))

@@ -1,0 +1,24 @@
+"""What happened, besides spends: recorded in the same chain, by pseudonymous ids and digests."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from jali_node.ledger import chain
+
+NODE_CREATED = "node.created"
+PERSON_ADDED = "person.added"
+TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event's kind, not a secret
+PROJECT_ADDED = "project.added"
+MEMBER_ADDED = "member.added"
+POPULATION_OPENED = "population.opened"
+DATASET_REGISTERED = "dataset.registered"
+REQUEST_FILED = "request.filed"
+REQUEST_DECIDED = "request.decided"
+GRANT_GIVEN = "grant.given"
+ANSWER_REPEATED = "answer.repeated"
+
+
+def record(session: Session, kind: str, **body: Any) -> None:
+    """Append an event, in the transaction that makes it true."""
+    chain.append(session, kind, body)

@@ -1,0 +1,247 @@
+"""`jali node ...`: everything an owner does at the machine beside the data."""
+
+import functools
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from jali.wire.dataset import UnitKind
+from jali.wire.person import Role
+from pydantic import ValidationError
+
+from jali_node.errors import Refused
+from jali_node.settings import Settings
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("jali-node"),
+    envvar="JALI_NODE_FOLDER",
+    show_default=True,
+    help="The node's folder: its key, settings, database and snapshots.",
+)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refusals_as_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Show a refusal as one line that names the field."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except Refused as error:
+            raise click.ClickException(f"{error.field}: {error.detail}" if error.field else error.detail) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+    return wrapped
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Any]:
+    """Open the node of a folder for one command."""
+    from jali_node.app import open_node
+
+    settings = Settings(folder=folder.resolve())
+    if not settings.key_path.exists():
+        raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
+    node = open_node(settings)
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+@click.group()
+def node() -> None:
+    """Host tables that nobody else may see."""
+
+
+@node.command()
+@folder_option
+@click.option("--name", required=True, help="What data scientists will call this node.")
+@click.option("--owner", required=True, help="The first owner's name.")
+@refusals_as_errors
+def init(folder: Path, name: str, owner: str) -> None:
+    """Make a node: folder, key pair, database, first owner."""
+    from jali_node.actions.operations.create_node import create_node, prepare_folder
+    from jali_node.actions.people.create_token import create_token
+
+    prepare_folder(folder, name)
+    with opened(folder) as opened_node:
+        create_node(opened_node, owner)
+        text, expires_at = create_token(opened_node, owner, 90)
+        click.echo(f"{opened_node.node_id} in {folder}")
+    click.echo(f"{owner}'s token until {expires_at:%Y-%m-%d}, shown once:\n{text}")
+
+
+@node.command("migrate")
+@folder_option
+@refusals_as_errors
+def migrate_command(folder: Path) -> None:
+    """Bring the node's database to this release's schema."""
+    from jali_node.actions.operations.migrate import migrate
+
+    with opened(folder) as opened_node:
+        click.echo(f"the database is at revision {migrate(opened_node.database)}")
+
+
+@node.command()
+@folder_option
+@click.option("--host", help="Address to listen on; 127.0.0.1 unless set.")
+@click.option("--port", type=int, help="Port to listen on; 8400 unless set, 0 for a free one.")
+@click.option("--stop-with-parent", is_flag=True, help="End when standard input is closed.")
+@refusals_as_errors
+def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bool) -> None:
+    """Answer questions until stopped."""
+    import uvicorn
+
+    from jali_node.app import create_app
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = Settings(folder=folder.resolve(), **given)  # type: ignore[arg-type]
+    if not settings.key_path.exists():
+        raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
+    app = create_app(settings)
+    listening = socket.create_server((settings.host, settings.port))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    if stop_with_parent:
+        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+    address, port = listening.getsockname()[:2]
+    click.echo(f"{settings.name} answers on http://{address}:{port}")
+    server.run(sockets=[listening])
+
+
+@node.command("verify-ledger")
+@folder_option
+@refusals_as_errors
+def verify_ledger(folder: Path) -> None:
+    """Walk the hash chain, and hold every account against it."""
+    from jali_node.actions.operations.read_ledger import checked
+
+    with opened(folder) as opened_node:
+        report = checked(opened_node.database)
+    if not report.valid:
+        where = f" at entry {report.broken_at}" if report.broken_at else ""
+        raise click.ClickException(f"the ledger departs{where}: {report.reason}")
+    click.echo(f"{report.entries} entries follow from each other, and every account is what they add up to")
+    click.echo(f"head {report.head}")
+    click.echo("What this shows: records are unaltered since somebody else noted that head. Not that noise was honest.")
+
+
+@node.group()
+def population() -> None:
+    """The people or rows that one privacy promise covers."""
+
+
+@population.command("add")
+@folder_option
+@click.argument("name")
+@click.option("--unit", type=click.Choice([kind.value for kind in UnitKind]), default="row", show_default=True)
+@click.option("--units", type=int, required=True, help="Your public figure for how many there are; kept to 2 digits.")
+@click.option("--epsilon", type=float, required=True, help="The cap on everything that leaves, over all callers.")
+@click.option("--delta", type=float, default=1e-6, show_default=True, help="At most 1/units; smaller is safer.")
+@refusals_as_errors
+def add_population(folder: Path, name: str, unit: str, units: int, epsilon: float, delta: float) -> None:
+    """Open a population with its cap."""
+    from jali_node.actions.budgets.open_population import open_population
+
+    with opened(folder) as opened_node:
+        opened_population = open_population(opened_node, name, UnitKind(unit), units, epsilon, delta)
+    click.echo(f"{opened_population.name}: {opened_population.units} {unit}s, epsilon {epsilon:g}, delta {delta:g}")
+
+
+@node.group()
+def dataset() -> None:
+    """Tables, under their public cards."""
+
+
+@dataset.command("add")
+@folder_option
+@click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="TOML card.")
+@refusals_as_errors
+def add_dataset(folder: Path, table: Path, card: Path) -> None:
+    """Register a CSV or Parquet file, or the next version of one."""
+    from jali_node.actions.datasets.register_dataset import read_card, register_dataset
+
+    with opened(folder) as opened_node:
+        registered = register_dataset(opened_node, table, read_card(card))
+    click.echo(f"{registered.name}: {len(registered.columns)} columns, version {registered.version}")
+
+
+@node.group()
+def project() -> None:
+    """People who ask together, for one purpose."""
+
+
+@project.command("add")
+@folder_option
+@click.argument("name")
+@click.option("--purpose", required=True)
+@refusals_as_errors
+def add_project_command(folder: Path, name: str, purpose: str) -> None:
+    """Add a project."""
+    from jali_node.actions.people.add_person import add_project
+
+    with opened(folder) as opened_node:
+        added = add_project(opened_node, name, purpose)
+    click.echo(f"{name}: {added.id}")
+
+
+@node.group()
+def user() -> None:
+    """Persons and their roles."""
+
+
+@user.command("add")
+@folder_option
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.DATA_SCIENTIST.value)
+@click.option("--project", "projects", multiple=True, help="A project's name; may be given several times.")
+@refusals_as_errors
+def add_user(folder: Path, name: str, role: str, projects: tuple[str, ...]) -> None:
+    """Add a person, as a member of projects."""
+    from jali_node.actions.people.add_person import add_person
+
+    with opened(folder) as opened_node:
+        added = add_person(opened_node, name, Role(role), projects)
+    click.echo(f"{name}: {added.id}")
+
+
+@node.group()
+def token() -> None:
+    """API tokens: stored hashed, shown once."""
+
+
+@token.command("create")
+@folder_option
+@click.argument("person")
+@click.option("--days", type=int, default=90, show_default=True, help="How long it is valid.")
+@refusals_as_errors
+def create_token_command(folder: Path, person: str, days: int) -> None:
+    """Make a token. Only its text goes to standard output."""
+    from jali_node.actions.people.create_token import create_token
+
+    with opened(folder) as opened_node:
+        text, expires_at = create_token(opened_node, person, days)
+    click.echo(f"{person}'s token until {expires_at:%Y-%m-%d}, shown once:", err=True)
+    click.echo(text)
+
+
+def _stop_at_end_of_input(server: Any) -> None:
+    sys.stdin.read()
+    server.should_exit = True
+
+
+COMMANDS = (node,)

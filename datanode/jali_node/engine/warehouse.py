@@ -1,0 +1,154 @@
+"""The embedded engine: DuckDB over the registered files."""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from jali.wire.dataset import Column
+from numpy.typing import NDArray
+from sqlalchemy.dialects import postgresql
+
+from jali_node.engine import statement
+from jali_node.engine.tally import Tally
+from jali_node.errors import DatasetChanged, InvalidRequest
+from jali_node.sources import column_names, csv, parquet
+
+SUFFIXES = (".csv", ".parquet")
+SUM_MAX = 2**62
+_DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class File:
+    """A registered file as it was when it was registered. `sha256` stays on the node."""
+
+    path: Path
+    sha256: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "File":
+        """Return a file's present state."""
+        state = path.stat()
+        return cls(path, _sha256(path), state.st_size, state.st_mtime_ns)
+
+    def refuse_if_changed(self) -> None:
+        """Raise DatasetChanged unless the file is the one that was registered.
+
+        The hash is computed anew only when size or time differ. What this finds depends on the owner's hand on the
+        file, not on what a row holds.
+        """
+        changed = DatasetChanged("the dataset's file is not the one that was registered; ask its owner to register it")
+        try:
+            state = self.path.stat()
+            same = (state.st_size, state.st_mtime_ns) == (self.size, self.mtime_ns) or _sha256(self.path) == self.sha256
+        except OSError as error:
+            raise changed from error
+        if not same:
+            raise changed
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One dataset version as the engine knows it: a file, under a name of its own, with declared columns."""
+
+    version: str
+    file: File
+    columns: tuple[Column, ...]
+
+
+class Warehouse:
+    """Runs tallies over snapshots. Threads may share it: each tally has a cursor of its own."""
+
+    def __init__(self, folder: Path, memory_limit: str, threads: int) -> None:
+        self._folder = folder
+        self._attached: set[str] = set()
+        self._lock = threading.Lock()
+        (folder / "scratch").mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._duckdb = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": memory_limit,
+                "threads": threads,
+                "temp_directory": str(folder / "scratch"),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+
+    def register(self, version: str, path: Path, columns: tuple[Column, ...]) -> Snapshot:
+        """Take a CSV or Parquet file in, and try that its declared columns can be read.
+
+        Raises:
+            InvalidRequest: the file is missing, of another kind, lacks a column, or cannot be read.
+        """
+        path = path.resolve()
+        if path.suffix.lower() not in SUFFIXES or not path.is_file() or set(str(path)) & set("*?["):
+            raise InvalidRequest(
+                f"expected a {' or '.join(SUFFIXES)} file without *, ? or [ in its path", field="table"
+            )
+        try:
+            found = csv.header(path) if path.suffix.lower() == ".csv" else column_names(self._duckdb, path)
+            _refuse_missing_columns(found, columns)
+            if path.suffix.lower() == ".csv":
+                path = self._parsed(version, path, columns)
+            snapshot = Snapshot(version, File.of(path), columns)
+            self.tally(snapshot, Tally())
+        except (duckdb.Error, OSError, UnicodeDecodeError) as error:
+            kind = type(error).__name__
+            raise InvalidRequest(
+                f"the file cannot be read with the declared columns ({kind})", field="table"
+            ) from error
+        return snapshot
+
+    def tally(self, snapshot: Snapshot, tally: Tally) -> NDArray[np.int64]:
+        """Return the exact integers, shape `tally.shape`. Never leaves the node without noise.
+
+        Sums saturate at 2^62, which moves no two neighbouring tables further apart.
+        """
+        self._attach(snapshot)
+        query = statement.statement(tally, statement.table(snapshot.version, tally)).compile(dialect=_DIALECT)
+        values = [query.params[name] for name in query.positiontup or ()]
+        with self._duckdb.cursor() as cursor:
+            rows = cursor.execute(str(query), values).fetchall()
+        result = np.zeros(tally.shape, dtype=np.int64)
+        keys = len(tally.groups)
+        for row in rows:
+            sums = [max(-SUM_MAX, min(SUM_MAX, int(value or 0))) for value in row[keys:]]
+            result[(slice(None), *row[:keys])] = sums
+        return result
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._duckdb.close()
+
+    def _attach(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            if snapshot.version not in self._attached:
+                parquet.attach(self._duckdb, snapshot.version, snapshot.file.path, snapshot.columns)
+                self._attached.add(snapshot.version)
+
+    def _parsed(self, version: str, path: Path, columns: tuple[Column, ...]) -> Path:
+        folder = self._folder / "snapshots"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        target = folder / f"{version}.parquet"
+        csv.snapshot(self._duckdb, path, columns, target)
+        return target
+
+
+def _refuse_missing_columns(found: list[str], columns: tuple[Column, ...]) -> None:
+    for column in columns:
+        if column.name not in found:
+            raise InvalidRequest(
+                f"the card declares column {column.name}, which the file does not have",
+                field=f"columns.{column.name}",
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,157 @@
+"""Every way in which a node says no, each with one code, one status, and no value from the data.
+
+Refused
+├── InvalidRequest        400  a field is wrong; `field` names it
+├── EpsilonTooSmall       400  no noise is large enough for so small a price
+├── UnknownColumn         400
+├── WrongColumnType       400
+├── BoundsUnknown         400
+├── NotSignedIn           401
+├── TokenExpired          401
+├── AccessDenied          403
+├── GrantRequired         403
+├── BudgetExhausted       403
+├── UnknownDataset        404
+├── UnknownResource       404
+├── DatasetChanged        409  the file is no longer the one that was registered
+├── DecisionOutdated      409
+├── BodyTooLarge          413
+├── NodeUnavailable       503  the node's own database does not answer
+└── ApprovalRequired      202  not a refusal: an owner has been asked
+"""
+
+from typing import Any, ClassVar
+
+from jali.wire.problem import Code, Problem
+
+
+class Refused(Exception):
+    """A refusal that may leave the node.
+
+    Args:
+        detail: one sentence on what happened and what to do; never a value from the data.
+        field: dotted path of the offending input.
+        facts: the numbers of the sentence, for programs.
+    """
+
+    code: ClassVar[Code]
+    status: ClassVar[int]
+
+    def __init__(self, detail: str, *, field: str | None = None, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.facts = facts
+
+    def problem(self) -> Problem:
+        """Return the body of the reply."""
+        return Problem(
+            title=self.code.value.replace("_", " "),
+            status=self.status,
+            code=self.code,
+            detail=self.detail,
+            field=self.field,
+            facts=self.facts,
+        )
+
+
+class InvalidRequest(Refused):
+    """An input is not of the form that it must have."""
+
+    code, status = Code.INVALID_REQUEST, 400
+
+
+class EpsilonTooSmall(Refused):
+    """The price is below what any release costs at this delta."""
+
+    code, status = Code.EPSILON_TOO_SMALL, 400
+
+
+class UnknownColumn(Refused):
+    """The dataset has no column of that name."""
+
+    code, status = Code.UNKNOWN_COLUMN, 400
+
+
+class WrongColumnType(Refused):
+    """The statistic needs a column of another type."""
+
+    code, status = Code.WRONG_COLUMN_TYPE, 400
+
+
+class BoundsUnknown(Refused):
+    """The statistic needs public bounds, which the owner did not declare."""
+
+    code, status = Code.BOUNDS_UNKNOWN, 400
+
+
+class NotSignedIn(Refused):
+    """There is no token, or it is not one of this node's."""
+
+    code, status = Code.NOT_SIGNED_IN, 401
+
+
+class TokenExpired(Refused):
+    """The token has passed its end or was revoked."""
+
+    code, status = Code.TOKEN_EXPIRED, 401
+
+
+class AccessDenied(Refused):
+    """This person may not do that."""
+
+    code, status = Code.ACCESS_DENIED, 403
+
+
+class GrantRequired(Refused):
+    """Nobody has granted this person access to the dataset for this project."""
+
+    code, status = Code.GRANT_REQUIRED, 403
+
+
+class BudgetExhausted(Refused):
+    """The price does not fit what is left of a quota or a cap."""
+
+    code, status = Code.BUDGET_EXHAUSTED, 403
+
+
+class UnknownDataset(Refused):
+    """There is no such dataset, or it is not for this person to know of."""
+
+    code, status = Code.UNKNOWN_DATASET, 404
+
+
+class UnknownResource(Refused):
+    """There is no such thing, or it is not for this person to know of."""
+
+    code, status = Code.UNKNOWN_RESOURCE, 404
+
+
+class DatasetChanged(Refused):
+    """The file differs from the one that was registered; an owner has to register it anew."""
+
+    code, status = Code.DATASET_CHANGED, 409
+
+
+class DecisionOutdated(Refused):
+    """The request was decided already, or is not the one that was read."""
+
+    code, status = Code.DECISION_OUTDATED, 409
+
+
+class BodyTooLarge(Refused):
+    """The request's body is larger than the node reads."""
+
+    code, status = Code.BODY_TOO_LARGE, 413
+
+
+class NodeUnavailable(Refused):
+    """The node's own database does not answer. What was begun stays spent."""
+
+    code, status = Code.NODE_UNAVAILABLE, 503
+
+
+class ApprovalRequired(Refused):
+    """Neither grant nor policy speaks, so an owner was asked; `facts["request"]` is the request's id."""
+
+    code, status = Code.APPROVAL_REQUIRED, 202

@@ -1,0 +1,38 @@
+"""The node's own key pair. Its fingerprint is the node's identity, wherever it is served from."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jali.wire.ids import PREFIX_NODE
+
+
+def create(path: Path) -> Ed25519PrivateKey:
+    """Make a key pair and write it where only its owner can read it. An existing key is never overwritten."""
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(text)
+    return key
+
+
+def load(path: Path) -> Ed25519PrivateKey:
+    """Return the key pair of a node's folder.
+
+    Raises:
+        ValueError: the file does not hold an Ed25519 private key.
+    """
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError(f"{path.name} holds a key of another kind; expected Ed25519")
+    return key
+
+
+def node_id(key: Ed25519PrivateKey) -> str:
+    """Return the key's fingerprint: the first 128 bits of the SHA-256 of the raw public key."""
+    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return f"{PREFIX_NODE}_{hashlib.sha256(raw).hexdigest()[:32]}"

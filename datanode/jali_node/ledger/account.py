@@ -1,0 +1,88 @@
+"""An account: a cap, what is spent, what is held. Pure values; `book` stores them.
+
+Spends are allowed while at some order everything spent, held and new still fits (see `terms`). That is O(1) a spend
+and sound however the next question is chosen.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from jali.wire.budget import Budget
+from jali.wire.money import DELTA_UNITS, FIXED_MAX, from_fixed
+
+from jali_node.ledger.accountant import Charge, price
+from jali_node.ledger.terms import Terms
+
+
+@dataclass(frozen=True)
+class Account:
+    """A population's cap or a grant's quota. Amounts in 1e-12 (epsilon, Rényi) and 1e-18 (delta)."""
+
+    cap: int
+    terms: Terms
+    spent: tuple[int, ...]
+    held: tuple[int, ...]
+    spent_delta: int = 0
+    held_delta: int = 0
+
+    @classmethod
+    def opened(cls, cap: int, terms: Terms) -> "Account":
+        """Return an account from which nothing has been spent."""
+        nothing = (0,) * len(terms.orders)
+        return cls(cap, terms, nothing, nothing)
+
+    def fits(self, cost: Charge) -> bool:
+        """Say whether one more cost keeps the promise."""
+        if self.spent_delta + self.held_delta + cost.delta > self.terms.pool:
+            return False
+        return any(
+            used + new <= self.cap - offset
+            for used, new, offset in zip(self._used, cost.rdp, self.terms.offsets, strict=True)
+        )
+
+    def with_held(self, cost: Charge) -> "Account":
+        """Return the account with a cost set aside."""
+        return replace(self, held=_plus(self.held, cost.rdp), held_delta=self.held_delta + cost.delta)
+
+    def with_freed(self, cost: Charge) -> "Account":
+        """Return the account with a held cost given back."""
+        return replace(self, held=_minus(self.held, cost.rdp), held_delta=self.held_delta - cost.delta)
+
+    def with_begun(self, cost: Charge) -> "Account":
+        """Return the account with a held cost spent."""
+        freed = self.with_freed(cost)
+        return replace(freed, spent=_plus(freed.spent, cost.rdp), spent_delta=freed.spent_delta + cost.delta)
+
+    def left(self) -> int:
+        """Return the largest stand-alone price (1e-12) of one Gaussian release that still fits, 0 if none does."""
+        rooms = [self.cap - offset - used for offset, used in zip(self.terms.offsets, self._used, strict=True)]
+        rho = max(Fraction(room, order) for room, order in zip(rooms, self.terms.orders, strict=True))
+        if rho <= 0:
+            return 0
+        costs = tuple(min(FIXED_MAX, int(rho * order)) for order in self.terms.orders)
+        return min(self.cap, price(Charge(costs), self.terms))
+
+    def budget(self) -> Budget:
+        """Return the account as people read it. `spent` and `held` are reports, priced as if nothing else was done."""
+        return Budget(
+            cap=from_fixed(self.cap),
+            delta=from_fixed(self.terms.delta, DELTA_UNITS),
+            spent=from_fixed(self._report(self.spent)),
+            held=from_fixed(self._report(self.held)),
+            left=from_fixed(self.left()),
+        )
+
+    def _report(self, costs: tuple[int, ...]) -> int:
+        return price(Charge(costs), self.terms) if any(costs) else 0
+
+    @property
+    def _used(self) -> tuple[int, ...]:
+        return _plus(self.spent, self.held)
+
+
+def _plus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(FIXED_MAX, a + b) for a, b in zip(left, right, strict=True))
+
+
+def _minus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(0, a - b) for a, b in zip(left, right, strict=True))

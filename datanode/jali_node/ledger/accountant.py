@@ -1,0 +1,63 @@
+"""What events cost: Rényi divergences at an account's orders as whole numbers, always rounded up."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from jali.wire.budget import PrivacyLoss
+from jali.wire.money import EPSILON_UNITS, FIXED_MAX
+
+from jali_node.ledger.event import Composed, Event, Gaussian
+from jali_node.ledger.terms import ORDER_UNITS, Terms
+
+ROUNDING = 2
+"""How much one event's cost at one order may exceed its real value (1e-12): once for it, once for the solver."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An event's cost: `rdp` (1e-12) at each order of the terms, and `delta` (1e-18) out of the pool."""
+
+    rdp: tuple[int, ...]
+    delta: int = 0
+
+
+def charge(event: Event, terms: Terms) -> Charge:
+    """Return what an event costs under the terms. A Gaussian of multiplier z costs a / (2 z^2) at order a (exactly)."""
+    if isinstance(event, Composed):
+        parts = [charge(part, terms).rdp for part in event.events]
+        return Charge(tuple(min(FIXED_MAX, sum(costs)) for costs in zip(*parts, strict=True)))
+    return Charge(tuple(_gaussian(event, order) for order in terms.orders))
+
+
+def _gaussian(event: Gaussian, order: int) -> int:
+    cost = Fraction(order, ORDER_UNITS) / (2 * Fraction(event.noise_multiplier) ** 2)
+    return min(FIXED_MAX, math.ceil(cost * EPSILON_UNITS))
+
+
+def price(cost: Charge, terms: Terms) -> int:
+    """Return the stand-alone price (1e-12): the smallest cap at which a fresh account accepts this cost alone."""
+    return max(0, min(rdp + offset for rdp, offset in zip(cost.rdp, terms.offsets, strict=True)))
+
+
+def loss(cost: Charge, terms: Terms) -> PrivacyLoss:
+    """Return the cost with all that it takes to price and compose it elsewhere."""
+    return PrivacyLoss(orders=terms.orders, rdp=cost.rdp, offsets=terms.offsets)
+
+
+def concentrated_for(epsilon: int, terms: Terms, parts: int) -> Fraction:
+    """Return the largest zero-concentrated loss rho such that `parts` Gaussians sharing it cost at most `epsilon`.
+
+    Args:
+        epsilon: the stand-alone price in 1e-12.
+        terms: the account's.
+        parts: into how many events rho will be divided; each is rounded up on its own.
+
+    Returns:
+        rho as an exact fraction; 0 or less where no noise is large enough.
+    """
+    room = max(
+        Fraction((epsilon - offset - ROUNDING * parts) * ORDER_UNITS, order)
+        for order, offset in zip(terms.orders, terms.offsets, strict=True)
+    )
+    return room / EPSILON_UNITS

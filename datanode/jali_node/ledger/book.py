@@ -1,0 +1,247 @@
+"""The book: reserve, begin, commit, free. The only place that moves budget.
+
+    (none) --reserve--> held --begin--> begun --commit--> committed     a release was stored
+                         |                 |----settle--> settled       nothing left the node; the spend stands
+                         '----free----> freed                           nothing was read, nothing is spent
+
+Each step locks the rows it changes, so two processes cannot spend the same budget. A step out of order raises.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
+from jali.wire.money import digest, from_fixed
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali_node.errors import BudgetExhausted
+from jali_node.ledger import accountant, chain
+from jali_node.ledger.account import Account
+from jali_node.ledger.accountant import Charge
+from jali_node.ledger.event import Event
+from jali_node.ledger.terms import Terms
+from jali_node.tables import AccountRow, SpendRow
+
+HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
+POPULATION, QUOTA = "population", "quota"
+_CALLED = {POPULATION: "the population's cap", QUOTA: "your quota"}
+
+
+class IllegalStep(Exception):
+    """A spend was asked to move in an order that the book does not know, or someone else has moved it already."""
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What is about to be spent: the event, who pays, and for which question."""
+
+    event: Event
+    population_account: str
+    quota_account: str
+    person_id: str
+    project_id: str
+    grant_id: str
+    version_id: str
+    question: str
+
+
+def open_account(session: Session, kind: str, cap: int, terms: Terms, about: dict[str, Any]) -> AccountRow:
+    """Open a population's account or a grant's quota and record its terms."""
+    opened = Account.opened(cap, terms)
+    row = AccountRow(
+        id=new_id(PREFIX_ACCOUNT),
+        kind=kind,
+        cap=cap,
+        terms=json.dumps(asdict(terms)),
+        spent=json.dumps(opened.spent),
+        held=json.dumps(opened.held),
+        spent_delta=0,
+        held_delta=0,
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    session.flush()
+    chain.append(session, "account.opened", {"account": row.id, "kind": kind, "cap": cap, **asdict(terms), **about})
+    return row
+
+
+def account(row: AccountRow) -> Account:
+    """Return an account's values."""
+    return Account(
+        cap=row.cap,
+        terms=terms(row),
+        spent=tuple(json.loads(row.spent)),
+        held=tuple(json.loads(row.held)),
+        spent_delta=row.spent_delta,
+        held_delta=row.held_delta,
+    )
+
+
+def terms(row: AccountRow) -> Terms:
+    """Return the terms an account was opened with."""
+    stored = json.loads(row.terms)
+    return Terms(tuple(stored["orders"]), tuple(stored["offsets"]), stored["delta"], stored["pool"])
+
+
+def reserve(session: Session, purchase: Purchase) -> SpendRow:
+    """Set the event's cost aside in the population's account, and in the quota.
+
+    Raises:
+        BudgetExhausted: it does not fit; nothing is written.
+    """
+    rows = _locked(session, [purchase.population_account, purchase.quota_account])
+    cost = accountant.charge(purchase.event, terms(rows[purchase.population_account]))
+    price = accountant.price(cost, terms(rows[purchase.population_account]))
+    _refuse_unless_it_fits(rows, [purchase.population_account, purchase.quota_account], cost, price)
+    return _hold(session, purchase, rows, cost, price)
+
+
+def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
+    """Begin a spend of a quota alone, for an answer that another project has paid the population for.
+
+    Raises:
+        BudgetExhausted: it does not fit; nothing is written.
+    """
+    rows = _locked(session, [purchase.quota_account])
+    cost = accountant.charge(purchase.event, terms(rows[purchase.quota_account]))
+    price = accountant.price(cost, terms(rows[purchase.quota_account]))
+    _refuse_unless_it_fits(rows, [purchase.quota_account], cost, price)
+    spend = _hold(session, purchase, rows, cost, price)
+    return begin(session, spend.id)
+
+
+def begin(session: Session, spend_id: str) -> SpendRow:
+    """Spend what is held. Only after this is durable may rows be read and noise be drawn."""
+    spend = _moved(session, spend_id, HELD, BEGUN)
+    cost = _cost(spend)
+    for row in _locked(session, json.loads(spend.accounts)).values():
+        _write(row, account(row).with_begun(cost))
+    chain.append(session, "spend.begun", {"spend": spend.id})
+    return spend
+
+
+def commit(session: Session, spend_id: str, release: dict[str, Any]) -> SpendRow:
+    """Record that a release was stored; its digest goes into the chain.
+
+    Raises:
+        IllegalStep: the spend was settled meanwhile, so this draw must never leave.
+    """
+    spend = _moved(session, spend_id, BEGUN, COMMITTED)
+    chain.append(session, "spend.committed", {"spend": spend.id, **release})
+    return spend
+
+
+def settle(session: Session, spend_id: str) -> SpendRow:
+    """Close a spend whose answer was lost with its process: it stands, and no draw of it may leave any more."""
+    spend = _moved(session, spend_id, BEGUN, SETTLED)
+    chain.append(session, "spend.settled", {"spend": spend.id})
+    return spend
+
+
+def free(session: Session, spend_id: str) -> SpendRow:
+    """Give back what is held; only before anything was begun."""
+    spend = _moved(session, spend_id, HELD, FREED)
+    cost = _cost(spend)
+    for row in _locked(session, json.loads(spend.accounts)).values():
+        _write(row, account(row).with_freed(cost))
+    chain.append(session, "spend.freed", {"spend": spend.id})
+    return spend
+
+
+def _hold(session: Session, purchase: Purchase, rows: dict[str, AccountRow], cost: Charge, price: int) -> SpendRow:
+    for row in rows.values():
+        _write(row, account(row).with_held(cost))
+    spend = SpendRow(
+        id=new_id(PREFIX_SPEND),
+        accounts=json.dumps(sorted(rows)),
+        event=json.dumps(purchase.event.record()),
+        cost=json.dumps([list(cost.rdp), cost.delta]),
+        price=price,
+        state=HELD,
+        person_id=purchase.person_id,
+        project_id=purchase.project_id,
+        grant_id=purchase.grant_id,
+        version_id=purchase.version_id,
+        question=purchase.question,
+        created_at=datetime.now(UTC),
+    )
+    session.add(spend)
+    session.flush()
+    chain.append(session, "spend.held", _facts(spend, purchase, cost))
+    return spend
+
+
+def _facts(spend: SpendRow, purchase: Purchase, cost: Charge) -> dict[str, Any]:
+    return {
+        "spend": spend.id,
+        "accounts": json.loads(spend.accounts),
+        "event": purchase.event.record(),
+        "rdp": list(cost.rdp),
+        "delta": cost.delta,
+        "price": spend.price,
+        "person": spend.person_id,
+        "project": spend.project_id,
+        "grant": spend.grant_id,
+        "version": spend.version_id,
+        "question": spend.question,
+    }
+
+
+def _locked(session: Session, ids: list[str]) -> dict[str, AccountRow]:
+    """Lock accounts in one order for everyone, so that no two spends wait for each other."""
+    query = select(AccountRow).where(AccountRow.id.in_(ids)).order_by(AccountRow.id).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    return {row.id: row for row in rows}
+
+
+def _refuse_unless_it_fits(rows: dict[str, AccountRow], order: list[str], cost: Charge, price: int) -> None:
+    for account_id in order:
+        row = rows[account_id]
+        values = account(row)
+        if values.fits(cost):
+            continue
+        left, wanted, fitting = from_fixed(values.left()), from_fixed(price), _rounded_down(values.left())
+        advice = f"ask with epsilon={fitting:.3g} or less, or request more budget" if fitting else "request more budget"
+        raise BudgetExhausted(
+            f"this costs epsilon {wanted:.4g}, but {_CALLED[row.kind]} of {from_fixed(row.cap):.4g} has room for "
+            f"{left:.4g}; {advice}",
+            field="epsilon",
+            account=row.id,
+            kind=row.kind,
+            price=wanted,
+            left=left,
+        )
+
+
+def _rounded_down(left: int) -> float:
+    """Return an amount with its first three digits only, so that what is advised does fit."""
+    coarse = 10 ** max(0, len(str(left)) - 3)
+    return from_fixed(left // coarse * coarse)
+
+
+def _moved(session: Session, spend_id: str, before: str, after: str) -> SpendRow:
+    query = select(SpendRow).where(SpendRow.id == spend_id).with_for_update()
+    spend = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if spend is None or spend.state != before:
+        found = "no such spend" if spend is None else spend.state
+        raise IllegalStep(f"spend {spend_id}: expected {before}, found {found}")
+    spend.state = after
+    return spend
+
+
+def _cost(spend: SpendRow) -> Charge:
+    rdp, delta = json.loads(spend.cost)
+    return Charge(tuple(rdp), delta)
+
+
+def _write(row: AccountRow, values: Account) -> None:
+    row.spent, row.held = json.dumps(values.spent), json.dumps(values.held)
+    row.spent_delta, row.held_delta = values.spent_delta, values.held_delta
+
+
+def release_digest(measurements: str) -> str:
+    """Return the digest that the chain keeps of a release's measurements (their JSON text)."""
+    return digest(json.loads(measurements))

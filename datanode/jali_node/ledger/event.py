@@ -1,0 +1,42 @@
+"""What was done, kept apart from what it costs. Events are facts: never removed, never changed in meaning."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Integer vectors released with discrete Gaussian noise.
+
+    `noise_multiplier` is the noise's scale over the L2 sensitivity: how far adding or removing one privacy unit can
+    move the vector in the Euclidean norm. A discrete Gaussian's Rényi divergences are at most the continuous one's
+    (Canonne, Kamath, Steinke 2020, Theorem 14), so one event prices both.
+    """
+
+    noise_multiplier: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.noise_multiplier < float("inf"):
+            raise ValueError(f"expected 0 < noise_multiplier < inf, got {self.noise_multiplier}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        return {"kind": "gaussian", "v": 1, "noise_multiplier": repr(self.noise_multiplier)}
+
+
+@dataclass(frozen=True)
+class Composed:
+    """Several events about the same privacy units, one after the other or together."""
+
+    events: tuple[Gaussian, ...]
+
+    def __post_init__(self) -> None:
+        if not self.events:
+            raise ValueError("expected at least 1 event, got 0")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        return {"kind": "composed", "v": 1, "events": [event.record() for event in self.events]}
+
+
+Event = Gaussian | Composed

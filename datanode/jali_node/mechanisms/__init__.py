@@ -1,0 +1,1 @@
+"""Where noise is made: OpenDP's exact samplers over integers, and nothing else."""

@@ -1,0 +1,22 @@
+"""A running node: its identity, settings, database and engine. Actions take it; only `app` makes it."""
+
+from dataclasses import dataclass
+
+from jali_node.engine.warehouse import Warehouse
+from jali_node.settings import Settings
+from jali_node.store.database import Database
+
+
+@dataclass(frozen=True)
+class Node:
+    """What an action needs to act."""
+
+    node_id: str
+    settings: Settings
+    database: Database
+    warehouse: Warehouse
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.warehouse.close()
+        self.database.close()

@@ -1,0 +1,1 @@
+"""Who may ask what. Pure: facts in, a verdict out."""

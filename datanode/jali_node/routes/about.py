@@ -1,0 +1,25 @@
+"""What the node says before anyone signs in."""
+
+from fastapi import APIRouter
+from jali.wire import WIRE_VERSION
+from jali.wire.node import NodeInfo
+
+from jali_node.routes.signed_in import ServingNode
+from jali_node.statistics import STATISTICS
+
+router = APIRouter(tags=["node"])
+CAPABILITIES = tuple(f"statistic:{module.KIND}" for module in STATISTICS)
+
+
+@router.get("/v1/node")
+def about(node: ServingNode) -> NodeInfo:
+    """Say who this node is and what it can do."""
+    return NodeInfo(node_id=node.node_id, name=node.settings.name, wire=WIRE_VERSION, capabilities=CAPABILITIES)
+
+
+@router.get("/health")
+def health(node: ServingNode) -> dict[str, str]:
+    """Say that the process answers and its database does."""
+    with node.database.reading() as session:
+        session.connection()
+    return {"status": "ok"}

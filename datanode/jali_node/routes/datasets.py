@@ -1,0 +1,30 @@
+"""The catalog, and one's own budget for a dataset."""
+
+from fastapi import APIRouter
+from jali.wire.budget import Budget
+from jali.wire.dataset import Dataset
+from jali.wire.query import Id
+
+from jali_node.actions.budgets.show_budgets import own_budget
+from jali_node.actions.datasets.list_datasets import list_datasets, show_dataset
+from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=PROBLEMS)
+
+
+@router.get("")
+def datasets(node: ServingNode, caller: SignedIn) -> list[Dataset]:
+    """Return every card."""
+    return list_datasets(node)
+
+
+@router.get("/{dataset_id}")
+def dataset(node: ServingNode, caller: SignedIn, dataset_id: str) -> Dataset:
+    """Return one card."""
+    return show_dataset(node, dataset_id)
+
+
+@router.get("/{dataset_id}/budget")
+def budget(node: ServingNode, caller: SignedIn, dataset_id: str, project: Id) -> Budget:
+    """Return the caller's own quota."""
+    return own_budget(node, caller, dataset_id, project)

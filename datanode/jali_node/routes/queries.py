@@ -1,0 +1,43 @@
+"""Quotes, questions and the answers so far."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from jali.wire.problem import MEDIA_TYPE, Problem
+from jali.wire.query import Id, Query
+from jali.wire.quote import Quote
+from jali.wire.release import Release
+
+from jali_node.actions.queries.ask import ask
+from jali_node.actions.queries.quote import quote
+from jali_node.actions.queries.show_releases import list_releases, show_release
+from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
+
+ASKED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "an owner has been asked"}
+}
+router = APIRouter(prefix="/v1", tags=["queries"], responses={**PROBLEMS, **ASKED})
+
+
+@router.post("/quotes")
+def quotes(node: ServingNode, caller: SignedIn, query: Query) -> Quote:
+    """Return a question's price and forecast. Free."""
+    return quote(node, caller, query)
+
+
+@router.post("/queries")
+def queries(node: ServingNode, caller: SignedIn, query: Query) -> Release:
+    """Answer a question at its price."""
+    return ask(node, caller, query)
+
+
+@router.get("/releases")
+def releases(node: ServingNode, caller: SignedIn, project: Id) -> list[Release]:
+    """Return a project's releases. Free."""
+    return list_releases(node, caller, project)
+
+
+@router.get("/releases/{release_id}")
+def release(node: ServingNode, caller: SignedIn, release_id: str) -> Release:
+    """Return one release. Free."""
+    return show_release(node, caller, release_id)

@@ -1,0 +1,76 @@
+"""What an owner can set: environment over the folder's `node.toml` over defaults.
+
+Every variable is `JALI_NODE_` and the field's name in capitals. Secrets may also be given as a file:
+`JALI_NODE_DATABASE_URL_FILE=/run/secrets/url`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "JALI_NODE_"
+FILE_NAME = "node.toml"
+SECRETS = ("database_url",)
+
+
+class Settings(BaseSettings):
+    """A node's settings. `folder` holds its key, its database (unless set otherwise) and its snapshots."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    folder: Path
+    name: str = Field(default="data node", min_length=1, max_length=200)
+    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite in the folder if unset")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=0, le=65535)
+    body_limit_bytes: int = Field(default=1_048_576, ge=1024)
+    memory_limit: str = Field(default="2GB", pattern=r"^[0-9]+(MB|GB)$", description="for the embedded engine")
+    threads: int = Field(default=2, ge=1, le=256, description="for the embedded engine")
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        if self.database_url is None:
+            return f"sqlite:///{self.folder / 'node.db'}"
+        return self.database_url.get_secret_value()
+
+    @property
+    def key_path(self) -> Path:
+        """Where the node's private key lies."""
+        return self.folder / "node.key"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put secrets from files between the environment and the folder's TOML."""
+        folder = init_settings().get("folder")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=Path(folder) / FILE_NAME if folder else None)
+        return init_settings, env_settings, _SecretFiles(settings_cls), toml
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads `JALI_NODE_X_FILE` for each secret X."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Return the content of the file that the environment names."""
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the secrets found."""
+        found = {name: self.get_field_value(None, name)[0] for name in SECRETS}
+        return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,37 @@
+"""CSV files, read once when they are registered.
+
+One stray quote can swallow the rows after it, so a row's presence could change how others parse. The text is parsed
+when the owner registers it, into a Parquet snapshot of the node's own; privacy units are the rows of that snapshot.
+"""
+
+import csv
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+from jali.wire.dataset import Column
+
+from jali_node.sources import typed_columns
+
+
+def header(path: Path) -> list[str]:
+    """Return the names in the first line."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def snapshot(connection: DuckDBPyConnection, path: Path, columns: tuple[Column, ...], target: Path) -> None:
+    """Parse a comma-separated UTF-8 file with a header line into a Parquet file of the declared types.
+
+    Types are declared, never guessed from values: every field is text first, and becomes missing where it does not
+    fit. Raises duckdb.Error where a line has too many or too few fields; the owner, at the terminal, is told.
+    """
+    text = connection.read_csv(
+        str(path),
+        header=True,
+        delimiter=",",
+        quotechar='"',
+        escapechar='"',
+        auto_detect=False,
+        columns=dict.fromkeys(header(path), "VARCHAR"),
+    )
+    text.project(typed_columns(columns)).write_parquet(str(target))

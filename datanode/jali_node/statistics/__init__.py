@@ -1,0 +1,11 @@
+"""How each statistic is measured: its integer aggregates, their sensitivity, and how the price is divided.
+
+Each file argues its sensitivity; `jali.estimates` has the file of the same name that turns noised integers into
+figures. STATISTICS is the explicit list.
+"""
+
+from jali_node.statistics import count, describe, group_by, histogram, mean, quantiles, value_counts
+
+STATISTICS = (count, describe, group_by, histogram, mean, quantiles, value_counts)
+
+BY_KIND = {module.KIND: module for module in STATISTICS}

@@ -1,0 +1,78 @@
+"""Reading datasets and populations."""
+
+import json
+from dataclasses import dataclass
+
+from jali.wire.dataset import Card, Dataset, Population, UnitKind
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali_node.errors import UnknownDataset
+from jali_node.tables import DatasetRow, PopulationRow, VersionRow
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A dataset, its current version and its population, as stored."""
+
+    dataset: DatasetRow
+    version: VersionRow
+    population: PopulationRow
+
+    @property
+    def card(self) -> Card:
+        """The public card of this version."""
+        return Card.model_validate(json.loads(self.version.card))
+
+    def shown(self) -> Dataset:
+        """Return the dataset as the catalog shows it."""
+        card = self.card
+        return Dataset(
+            id=self.dataset.id,
+            version=self.version.id,
+            name=self.dataset.name,
+            title=card.title,
+            description=card.description,
+            population=Population(
+                id=self.population.id,
+                name=self.population.name,
+                unit=UnitKind(self.population.unit),
+                units=self.population.units,
+            ),
+            columns=card.columns,
+            registered_at=self.version.registered_at,
+        )
+
+
+def registered(session: Session, dataset_id: str) -> Registered:
+    """Return a dataset by its id.
+
+    Raises:
+        UnknownDataset: there is none.
+    """
+    for found in _select(session, DatasetRow.id == dataset_id):
+        return found
+    raise UnknownDataset("this node has no dataset of that id; list them with node.datasets", field="dataset")
+
+
+def version(session: Session, version_id: str) -> Registered:
+    """Return a dataset as it was in one of its versions, current or not."""
+    found = session.get_one(VersionRow, version_id)
+    dataset = session.get_one(DatasetRow, found.dataset_id)
+    return Registered(dataset, found, session.get_one(PopulationRow, dataset.population_id))
+
+
+def all_registered(session: Session) -> list[Registered]:
+    """Return every dataset by name."""
+    return _select(session)
+
+
+def _select(session: Session, *conditions: object) -> list[Registered]:
+    query = (
+        select(DatasetRow, VersionRow, PopulationRow)
+        .join(VersionRow, VersionRow.id == DatasetRow.version_id)
+        .join(PopulationRow, PopulationRow.id == DatasetRow.population_id)
+        .where(*conditions)  # type: ignore[arg-type]
+        .order_by(DatasetRow.name)
+    )
+    return [Registered(*row) for row in session.execute(query)]

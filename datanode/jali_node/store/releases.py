@@ -1,0 +1,59 @@
+"""Reading releases."""
+
+import json
+from collections.abc import Sequence
+
+from jali.wire.budget import PrivacyLoss
+from jali.wire.dataset import Dataset
+from jali.wire.money import from_fixed
+from jali.wire.release import Noised, Release
+from jali.wire.statistics import Statistic
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali_node.tables import ReleaseRow
+
+_STATISTIC: TypeAdapter[Statistic] = TypeAdapter(Statistic)
+
+
+def same_question(session: Session, version_id: str, question: str) -> Sequence[ReleaseRow]:
+    """Return the releases of one question on one dataset version, the dearest first, then the oldest."""
+    query = (
+        select(ReleaseRow)
+        .where(ReleaseRow.version_id == version_id, ReleaseRow.question == question)
+        .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
+    )
+    return session.scalars(query).all()
+
+
+def of_project(session: Session, project_id: str) -> Sequence[ReleaseRow]:
+    """Return a project's releases, the newest first."""
+    query = select(ReleaseRow).where(ReleaseRow.project_id == project_id).order_by(ReleaseRow.created_at.desc())
+    return session.scalars(query).all()
+
+
+def shown(
+    row: ReleaseRow, dataset: Dataset, left: float, *, repeated: bool, statistic: Statistic | None = None
+) -> Release:
+    """Return a release as it leaves. What came from a failure looks like any other.
+
+    Args:
+        statistic: the question as it was asked this time, where it reads something else off the same measurements.
+    """
+    asked: Statistic = statistic or _STATISTIC.validate_json(row.statistic)
+    return Release(
+        id=row.id,
+        dataset=row.dataset_id,
+        version=row.version_id,
+        project=row.project_id,
+        statistic=asked,
+        epsilon=from_fixed(row.asked),
+        loss=PrivacyLoss.model_validate_json(row.loss),
+        columns=tuple(column for name in dict.fromkeys(asked.reads) if (column := dataset.column(name))),
+        units=dataset.population.units,
+        measurements={name: Noised(**noised) for name, noised in json.loads(row.measurements).items()},
+        created_at=row.created_at,
+        repeated=repeated,
+        left=left,
+    )

@@ -1,0 +1,12 @@
+"""The node's own tables, one flat class each. Importing this package declares them all."""
+
+from jali_node.tables.access import AccessRequestRow, GrantRow
+from jali_node.tables.base import Base, UtcTime
+from jali_node.tables.catalog import DatasetRow, PopulationRow, VersionRow
+from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, ReleaseRow, SpendRow
+from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
+
+__all__ = [
+    "AccessRequestRow", "AccountRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow", "MemberRow",
+    "PersonRow", "PopulationRow", "ProjectRow", "ReleaseRow", "SpendRow", "TokenRow", "UtcTime", "VersionRow",
+]  # fmt: skip

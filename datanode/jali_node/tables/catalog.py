@@ -1,0 +1,52 @@
+"""Populations of privacy units, and the datasets about them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jali_node.tables.base import Base, UtcTime
+
+
+class PopulationRow(Base):
+    """The units that one promise covers. Its account outlives every dataset version."""
+
+    __tablename__ = "population"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    unit: Mapped[str] = mapped_column(String(20))
+    units: Mapped[int] = mapped_column(BigInteger)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DatasetRow(Base):
+    """A dataset's name; what it is now is its current version."""
+
+    __tablename__ = "dataset"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    population_id: Mapped[str] = mapped_column(ForeignKey("population.id"), index=True)
+    version_id: Mapped[str] = mapped_column(String(40), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class VersionRow(Base):
+    """One registered state of a dataset.
+
+    `card` is its public JSON. `sha256`, `size` and `mtime_ns` recognise the file and never leave the node: whoever
+    knew all rows but one could confirm the last by the hash.
+    """
+
+    __tablename__ = "version"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
+    card: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    registered_at: Mapped[datetime] = mapped_column(UtcTime)
