@@ -7,8 +7,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from starlette.testclient import TestClient
-
 from jali.wire.dataset import Card, UnitKind
 from jali.wire.person import Role
 from jali_node.actions.budgets.open_population import open_population
@@ -19,6 +17,7 @@ from jali_node.actions.people.create_token import create_token
 from jali_node.app import create_app, open_node
 from jali_node.node import Node
 from jali_node.settings import Settings
+from starlette.testclient import TestClient
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "age", "type": "integer", "lower": 0, "upper": 100, "meaning": "years"},
@@ -41,9 +40,11 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], types: Mapping[
     """Write rows with the given DuckDB types, whatever a card may say of them."""
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE t ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-        if rows:
-            marks = ", ".join("?" for _ in types)
-            connection.executemany(f"INSERT INTO t VALUES ({marks})", [[row[name] for name in types] for row in rows])  # noqa: S608
+        for start in range(0, len(rows), 500):
+            chunk = rows[start : start + 500]
+            marks = ", ".join(f"({', '.join('?' for _ in types)})" for _ in chunk)
+            values = [row[name] for row in chunk for name in types]
+            connection.execute(f"INSERT INTO t VALUES {marks}", values)  # noqa: S608 - marks only
         connection.table("t").write_parquet(str(path))
     return path
 

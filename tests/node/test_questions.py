@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from jali import estimates
 from jali.wire.release import Release
 
