@@ -24,7 +24,8 @@ def statement(tally: Tally, table: sa.TableClause) -> sa.Select[Any]:
     rows = sa.select(*groups, *codes, sa.literal_column("1").label("one")).select_from(table).subquery("rows")
     keys = [rows.c[f"g{i}"] for i in range(len(groups))]
     sums = [_sum(rows.c[f"t{i}"], term) for i, term in enumerate(tally.terms)]
-    return sa.select(*keys, sa.func.count(), *sums).group_by(*keys)
+    # Named outright: a bare count(*) refers to no column, and without rows to count it would always be 1.
+    return sa.select(*keys, sa.func.count(), *sums).select_from(rows).group_by(*keys)
 
 
 def table(view: str, tally: Tally) -> sa.TableClause:

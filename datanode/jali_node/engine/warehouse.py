@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql
 
 from jali_node.engine import statement
-from jali_node.engine.tally import Tally
+from jali_node.engine.tally import Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.sources import column_names, csv, parquet
 
@@ -81,7 +81,7 @@ class Warehouse:
         )
 
     def register(self, version: str, path: Path, columns: tuple[Column, ...]) -> Snapshot:
-        """Take a CSV or Parquet file in, and try that its declared columns can be read.
+        """Take a CSV or Parquet file in, and try that its declared columns can be read, every row of them.
 
         Raises:
             InvalidRequest: the file is missing, of another kind, lacks a column, or cannot be read.
@@ -97,7 +97,8 @@ class Warehouse:
             if path.suffix.lower() == ".csv":
                 path = self._parsed(version, path, columns)
             snapshot = Snapshot(version, File.of(path), columns)
-            self.tally(snapshot, Tally())
+            for column in columns:  # each to its last row: what fails here must not fail after a charge
+                self.tally(snapshot, Tally((Presence(column),)))
         except (duckdb.Error, OSError, UnicodeDecodeError) as error:
             kind = type(error).__name__
             raise InvalidRequest(
