@@ -113,8 +113,9 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     first: dict[str, Any] = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:] if part not in _TAGS)
-    return _reply(errors.InvalidRequest(f"{field or 'body'}: {first['msg']}", field=field or "body"))
+    field = ".".join(str(part) for part in first["loc"][1:] if part not in _TAGS) or "body"
+    said = f"expected one of {first['ctx']['expected_tags']}" if first["type"] == "union_tag_invalid" else first["msg"]
+    return _reply(errors.InvalidRequest(f"{field}: {said}", field=field))
 
 
 _TAGS = frozenset(router_tag.removeprefix("statistic:") for router_tag in about.CAPABILITIES)

@@ -92,7 +92,7 @@ class Warehouse:
                 f"expected a {' or '.join(SUFFIXES)} file without *, ? or [ in its path", field="table"
             )
         try:
-            found = csv.header(path) if path.suffix.lower() == ".csv" else column_names(self._duckdb, path)
+            found = csv.header(path) if path.suffix.lower() == ".csv" else self._column_names(path)
             _refuse_missing_columns(found, columns)
             if path.suffix.lower() == ".csv":
                 path = self._parsed(version, path, columns)
@@ -114,7 +114,7 @@ class Warehouse:
         self._attach(snapshot)
         query = statement.statement(tally, statement.table(snapshot.version, tally)).compile(dialect=_DIALECT)
         values = [query.params[name] for name in query.positiontup or ()]
-        with self._duckdb.cursor() as cursor:
+        with self._cursor() as cursor:
             rows = cursor.execute(str(query), values).fetchall()
         result = np.zeros(tally.shape, dtype=np.int64)
         keys = len(tally.groups)
@@ -127,17 +127,27 @@ class Warehouse:
         """Let go of the files."""
         self._duckdb.close()
 
-    def _attach(self, snapshot: Snapshot) -> None:
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of one's own: DuckDB refuses a second call on a busy one, and refusing is failing."""
         with self._lock:
+            return self._duckdb.cursor()
+
+    def _column_names(self, path: Path) -> list[str]:
+        with self._cursor() as cursor:
+            return column_names(cursor, path)
+
+    def _attach(self, snapshot: Snapshot) -> None:
+        with self._lock, self._duckdb.cursor() as cursor:
             if snapshot.version not in self._attached:
-                parquet.attach(self._duckdb, snapshot.version, snapshot.file.path, snapshot.columns)
+                parquet.attach(cursor, snapshot.version, snapshot.file.path, snapshot.columns)
                 self._attached.add(snapshot.version)
 
     def _parsed(self, version: str, path: Path, columns: tuple[Column, ...]) -> Path:
         folder = self._folder / "snapshots"
         folder.mkdir(exist_ok=True, mode=0o700)
         target = folder / f"{version}.parquet"
-        csv.snapshot(self._duckdb, path, columns, target)
+        with self._cursor() as cursor:
+            csv.snapshot(cursor, path, columns, target)
         return target
 
 

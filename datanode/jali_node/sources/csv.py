@@ -34,4 +34,9 @@ def snapshot(connection: DuckDBPyConnection, path: Path, columns: tuple[Column, 
         auto_detect=False,
         columns=dict.fromkeys(header(path), "VARCHAR"),
     )
-    text.project(typed_columns(columns)).write_parquet(str(target))
+    # Two steps: in one, DuckDB 2.0 moves the casts into its CSV reader, where a value that does not fit is an error.
+    text.create("text_rows")
+    try:
+        connection.table("text_rows").project(typed_columns(columns)).write_parquet(str(target))
+    finally:
+        connection.execute("DROP TABLE text_rows")

@@ -1,0 +1,62 @@
+# Everything a newcomer needs. `make demo` and `make test` set up all that they use.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test test-slow test-browser test-all check docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+demo: $(VENV)/.demo ## three data nodes and a tour; ARGS=--exit ends at once
+	@$(BIN)/jali demo $(ARGS)
+
+dev: $(VENV)/.dev ## everything for working on Jali, in .venv
+
+test: $(VENV)/.dev ## the tests, under 10 minutes
+	$(PYTEST) -n 2 --dist loadfile $(ARGS)
+
+test-slow: $(VENV)/.dev ## kill loops, audits and real engines, under 30 minutes
+	$(PYTEST) -m slow $(ARGS)
+
+test-browser: $(VENV)/.dev ## the portal in a real browser
+	@if [ -d tests/browser ]; then $(PYTEST) -m browser tests/browser $(ARGS); \
+	else echo "there is no portal yet, so there is nothing to see in a browser"; fi
+
+test-all: $(VENV)/.dev ## the slow tests in their long versions
+	JALI_LONG=1 $(PYTEST) -m "slow or not slow" $(ARGS)
+
+check: $(VENV)/.dev ## style, types and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench-%: $(VENV)/.dev ## one benchmark, side by side with its peers
+	$(BIN)/python benchmarks/$*.py $(ARGS)
+
+docs: $(VENV)/.dev ## the SDK's reference, into site/
+	$(BIN)/pdoc --output-directory site jali '!jali.demo'
+
+clean: ## forget the virtual environment and all caches
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Jali needs Python 3.11 or newer; set PYTHON= to one"; exit 1; }
+	@echo "making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the demo; the first time this takes about a minute"
+	@$(INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing everything for development; the first time this takes about a minute"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.demo

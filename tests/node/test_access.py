@@ -1,0 +1,106 @@
+"""Wishes, decisions and grants."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jali_node.policy import rules
+from jali_node.tables import GrantRow
+from sqlalchemy import update
+
+MEAN = {"kind": "mean", "column": "age"}
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def decide(house: Any, wish: dict[str, Any], **decision: Any) -> Any:
+    body = {"digest": wish["digest"], "outcome": "granted", **decision}
+    return house.post(f"/v1/requests/{wish['id']}/decision", body, house.owner)
+
+
+def test_without_a_grant_the_answer_is_no_and_says_how_to_ask(build_house: Any) -> None:
+    house = build_house()
+    for path, body in (("/v1/queries", house.query(MEAN)), ("/v1/quotes", house.query(MEAN))):
+        reply = house.post(path, body)
+        assert (reply.status_code, reply.json()["code"]) == (403, "grant_required")
+        assert "request_access" in reply.json()["detail"]
+    assert house.get(f"/v1/datasets/{house.dataset}/budget", project=house.project).json()["code"] == "grant_required"
+
+
+def test_a_grant_may_be_smaller_than_the_wish(build_house: Any) -> None:
+    house = build_house()
+    decided = decide(house, house.request(1.0), epsilon=0.4, reason="to begin with")
+    assert decided.json()["status"] == "granted"
+    assert house.get(f"/v1/datasets/{house.dataset}/budget", project=house.project).json()["cap"] == 0.4
+
+
+def test_a_denial_needs_a_reason_and_gives_nothing(build_house: Any) -> None:
+    house = build_house()
+    wish = house.request()
+    assert decide(house, wish, outcome="denied").json()["field"] == "reason"
+    assert decide(house, wish, outcome="denied", reason="no ethics number").json()["status"] == "denied"
+    assert house.ask(MEAN).json()["code"] == "grant_required"
+    assert house.get(f"/v1/requests/{wish['id']}").json()["reason"] == "no ethics number"
+
+
+def test_a_decision_is_bound_to_what_was_read_and_final(build_house: Any) -> None:
+    house = build_house()
+    wish = house.request()
+    assert decide(house, wish, digest="0" * 64).json()["code"] == "decision_outdated"
+    assert decide(house, wish).status_code == 200
+    again = decide(house, wish, outcome="denied", reason="changed my mind")
+    assert (again.status_code, again.json()["code"]) == (409, "decision_outdated")
+
+
+def test_nobody_but_an_owner_decides(build_house: Any) -> None:
+    house = build_house()
+    wish = house.request()
+    body = {"digest": wish["digest"], "outcome": "granted"}
+    assert house.post(f"/v1/requests/{wish['id']}/decision", body).json()["code"] == "access_denied"
+
+
+def test_a_wish_for_what_does_not_exist_is_refused(build_house: Any) -> None:
+    house = build_house()
+    form = {"dataset": house.dataset, "project": house.project, "purpose": "to test the house", "epsilon": 1.0}
+    for extra, field in (
+        ({"statistics": ["mode"]}, "statistics.0"),
+        ({"columns": ["age", "soul"]}, "columns.1"),
+        ({"purpose": "short"}, "purpose"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"dataset": "ds_00"}, "dataset"),
+    ):
+        reply = house.post("/v1/requests", form | extra)
+        assert reply.json()["field"] == field, reply.text
+    assert house.get("/v1/requests").json() == []
+
+
+def test_what_lies_outside_a_grant_is_put_to_an_owner_once(build_house: Any) -> None:
+    house = build_house()
+    house.grant(1.0, statistics=["mean"], columns=["age"])
+    assert house.ask(MEAN).status_code == 200
+    outside = {"kind": "mean", "column": "weight"}
+    reply = house.ask(outside, 0.3)
+    assert (reply.status_code, reply.json()["code"]) == (202, "approval_required")
+    filed = reply.json()["facts"]["request"]
+    assert house.ask(outside, 0.3).json()["facts"]["request"] == filed
+    wish = house.get(f"/v1/requests/{filed}").json()
+    assert (wish["statistics"], wish["columns"], wish["epsilon"]) == (["mean"], ["weight"], 0.3)
+    assert decide(house, wish).status_code == 200
+    assert house.ask(outside, 0.3).status_code == 200
+
+
+def test_an_expired_grant_denies(house: Any) -> None:
+    with house.node.database.writing() as session:
+        session.execute(update(GrantRow).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert "ended" in house.ask(MEAN).json()["detail"]
+
+
+def test_rules_speak_in_order() -> None:
+    whole = rules.Grant("g1", "a1", NOW + timedelta(days=1))
+    narrow = rules.Grant("g2", "a2", NOW + timedelta(days=1), frozenset({"mean"}), frozenset({"age"}))
+    ended = rules.Grant("g3", "a3", NOW)
+    age = frozenset({"age"})
+    assert isinstance(rules.decide([], "mean", age, NOW), rules.Deny)
+    assert isinstance(rules.decide([ended], "mean", age, NOW), rules.Deny)
+    assert rules.decide([ended, narrow], "mean", age, NOW) == rules.Allow(narrow)
+    assert isinstance(rules.decide([narrow], "count", age, NOW), rules.AskOwner)
+    assert isinstance(rules.decide([narrow], "mean", age | {"weight"}, NOW), rules.AskOwner)
+    assert rules.decide([narrow, whole], "count", frozenset(), NOW) == rules.Allow(whole)
