@@ -34,6 +34,16 @@ class Verification:
         """Whether both walks held and agree."""
         return self.here.valid and self.node.valid and self.agrees
 
+    def __str__(self) -> str:
+        """Say what was found, in one line."""
+        for whose, report in (("this walk", self.here), ("the node's own walk", self.node)):
+            if not report.valid:
+                where = f" at entry {report.broken_at}" if report.broken_at else ""
+                return f"NOT valid: {whose} found that the chain departs{where}: {report.reason}"
+        if not self.agrees:
+            return "NOT valid: the node's own walk passed through another chain than the one it showed"
+        return f"{self.here.entries} entries follow from each other, by this walk and by the node's; head {self.here.head}"
+
 
 class Owner:
     """What only a data owner may do. The node refuses it to others with AccessDenied.

@@ -33,7 +33,9 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them behind
         self.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(self, *arguments: str | Path) -> str:
         """Run a `jali` command to its end and return what it printed.

@@ -179,7 +179,8 @@ def _ledgers(tour: Tour, houses: list[House]) -> None:
         tour.show(entries, f"owner.ledger()     # {house.part.name}")
         for population in owner.populations():
             budget = population.budget
-            print(f"population {population.name}: cap ε {budget.cap:g}, spent {budget.spent:.3g}, left {budget.left:.3g}")
+            spent = f"cap ε {budget.cap:g}, spent {budget.spent:.3g}, left {budget.left:.3g}"
+            print(f"population {population.name}: {spent}")
         report = owner.verify_ledger()
         tour.show(f"{house.part.name}: {report}", "owner.verify_ledger()")
 

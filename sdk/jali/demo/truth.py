@@ -23,9 +23,8 @@ def truths(statistic: Statistic, rows: pd.DataFrame, answer: NoisyFigure | Noisy
             return {(row.key, row.figure): value for row, value in zip(answer.rows, values, strict=True)}
         case GroupBy(keys=(_,), of=Mean(column=name)):
             groups = rows.groupby(statistic.keys[0])[name]
-            means = {((str(key),), "mean"): float(value) for key, value in groups.mean().items()}
-            counts = {((str(key),), "count"): float(value) for key, value in groups.count().items()}
-            return means | counts
+            figures = {"mean": groups.mean().to_dict(), "count": groups.count().to_dict()}
+            return {((str(key),), figure): float(value) for figure, of in figures.items() for key, value in of.items()}
         case _:
             raise ValueError(f"the demo has no truth for {statistic.kind}")
 
