@@ -8,7 +8,7 @@
     visits.quote["age"].mean(epsilon=0.1)     # free: the price, and how exact the answer would be
     visits["age"].mean(epsilon=0.1)           # charged: differentially private
 
-Names are loaded when they are first used, so that a node which imports `jali.wire` loads neither pandas nor httpx.
+Names are loaded when they are first used, so that a node which imports `jali.wire` loads neither pandas nor httpx2.
 """
 
 import importlib

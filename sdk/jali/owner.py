@@ -13,7 +13,7 @@ from jali.wire.request import AccessRequest, Decision, RequestStatus
 PAGE = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification:
     """Two walks along one chain: the one done here, over the entries as downloaded, and the node's own.
 
@@ -34,6 +34,15 @@ class Verification:
         """Whether both walks held and agree."""
         return self.here.valid and self.node.valid and self.agrees
 
+    def __repr__(self) -> str:
+        if self.valid:
+            return f"ledger holds: {self.here.entries} entries recomputed here, head {self.here.head}"
+        if not self.here.valid:
+            return f"ledger BROKEN at entry {self.here.broken_at}: {self.here.reason}"
+        if not self.node.valid:
+            return f"the node reports its ledger BROKEN at entry {self.node.broken_at}: {self.node.reason}"
+        return f"ledger DIFFERS from the node's report: {self.node.entries} entries, head {self.node.head}"
+
     def __str__(self) -> str:
         """Say what was found, in one line."""
         for whose, report in (("this walk", self.here), ("the node's own walk", self.node)):
@@ -42,7 +51,9 @@ class Verification:
                 return f"NOT valid: {whose} found that the chain departs{where}: {report.reason}"
         if not self.agrees:
             return "NOT valid: the node's own walk passed through another chain than the one it showed"
-        return f"{self.here.entries} entries follow from each other, by this walk and by the node's; head {self.here.head}"
+        return (
+            f"{self.here.entries} entries follow from each other, by this walk and by the node's; head {self.here.head}"
+        )
 
 
 class Owner:

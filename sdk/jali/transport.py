@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from jali import errors
@@ -23,7 +23,7 @@ READ_TIMEOUT_S = 120.0
 """A node may build its bounded view of a table on the first question."""
 RETRY_PAUSES_S = (0.2, 0.8)
 """A GET whose connection failed is sent again after each of these pauses. Nothing else is."""
-_LOST_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.RemoteProtocolError)
+_LOST_CONNECTION = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Transport:
         url: the node's address, `https://...`; plain http only to this machine.
         token: the bearer token, or None for what needs none.
         ca: a file with the certificate authority that signed the node's certificate, if it is a private one.
-        client: an httpx client to use instead, for tests; its own base_url and certificates then count.
+        client: an httpx2 client to use instead, for tests; its own base_url and certificates then count.
 
     Raises:
         InsecureAddress: the address would send a token in the clear, or carries a password itself.
@@ -48,7 +48,7 @@ class Transport:
         token: str | None = None,
         *,
         ca: str | Path | None = None,
-        client: httpx.Client | None = None,
+        client: httpx2.Client | None = None,
     ) -> None:
         self.url = url.rstrip("/") if client is not None else checked_address(url)
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
@@ -98,7 +98,7 @@ class Transport:
             response = self._client.request(
                 method, path, headers=headers, timeout=_timeout(timeout_s), follow_redirects=False, **request
             )
-        except httpx.HTTPError as failure:
+        except httpx2.HTTPError as failure:
             raise errors.NodeUnreachable(
                 f"no answer from {self.url} ({type(failure).__name__}); if a question was on its way, ask it "
                 "again: what has been charged is not charged twice"
@@ -139,25 +139,25 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _client(url: str, ca: str | Path | None) -> httpx.Client:
+def _client(url: str, ca: str | Path | None) -> httpx2.Client:
     """Return a client that trusts the usual authorities, or the one private one."""
     try:
         verify = ssl.create_default_context(cafile=ca) if ca is not None else True
     except OSError as failure:  # ssl.SSLError is one
         raise errors.InsecureAddress(f"no certificate can be read from {ca}", field="ca") from failure
-    return httpx.Client(base_url=url, verify=verify)
+    return httpx2.Client(base_url=url, verify=verify)
 
 
-def _timeout(read_s: float) -> httpx.Timeout:
-    return httpx.Timeout(read_s, connect=min(CONNECT_TIMEOUT_S, read_s), pool=min(CONNECT_TIMEOUT_S, read_s))
+def _timeout(read_s: float) -> httpx2.Timeout:
+    return httpx2.Timeout(read_s, connect=min(CONNECT_TIMEOUT_S, read_s), pool=min(CONNECT_TIMEOUT_S, read_s))
 
 
-def _read(response: httpx.Response, reply: type[T], url: str) -> T:
+def _read(response: httpx2.Response, reply: type[T], url: str) -> T:
     """Return the typed reply, or raise what the node said."""
     media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type == MEDIA_TYPE or response.status_code == httpx.codes.ACCEPTED:
+    if media_type == MEDIA_TYPE or response.status_code == httpx2.codes.ACCEPTED:
         raise errors.from_problem(_parsed(response, Problem, url))
-    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if response.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
         raise errors.NodeUnavailable(
             f"{url} answered {response.status_code}; try again later", status=response.status_code
         )
@@ -169,7 +169,7 @@ def _read(response: httpx.Response, reply: type[T], url: str) -> T:
     return _parsed(response, reply, url)
 
 
-def _parsed(response: httpx.Response, reply: type[T], url: str) -> T:
+def _parsed(response: httpx2.Response, reply: type[T], url: str) -> T:
     try:
         return TypeAdapter(reply).validate_json(response.content)
     except ValidationError as failure:

@@ -2,14 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
-from pydantic import BaseModel
-
 from jali import estimates
 from jali.node import Node
 from jali.transport import Transport
@@ -24,6 +22,7 @@ from jali.wire.query import Query
 from jali.wire.quote import Forecast, Quote
 from jali.wire.release import Noised, Release
 from jali.wire.request import AccessRequest, AccessRequestForm, Decision, RequestStatus
+from pydantic import BaseModel
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 UNITS = 12_000
@@ -65,8 +64,9 @@ class FakeNode:
             id=f"ds_{number:04x}", version="ver_01", name="visits", title="Emergency <visits>", description="",
             population=people, columns=columns, registered_at=NOW,
         )  # fmt: skip
-        self.left, self.calls, self.asked = 3.0, [], []
-        self.calls: list[tuple[str, str]]
+        self.left = 3.0
+        self.calls: list[tuple[str, str]] = []
+        self.asked: list[Query] = []
         self.refusals: dict[str, Problem] = {}
         self.releases: dict[str, Release] = {}
         self.requests: dict[str, AccessRequest] = {}
@@ -209,9 +209,8 @@ def visits(fake: FakeNode) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[None]:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No test reads or writes the user's own profiles."""
     for name in ("JALI_URL", "JALI_TOKEN", "JALI_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JALI_CONFIG", str(tmp_path / "config"))
-    yield

@@ -1,6 +1,6 @@
 """A remote column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NoReturn, TypeVar, overload
 
 from jali.eda import facts, markup
@@ -76,7 +76,7 @@ class Column(Generic[F, T]):
             q: a share between 0 and 1, or several.
             epsilon: the stand-alone price.
         """
-        if isinstance(q, Sequence):
+        if isinstance(q, Iterable):
             levels = tuple(dict.fromkeys(q))
             return self._desk.table(facts.built(Quantiles, column=self.name, levels=levels), epsilon)
         return self._desk.figure(facts.built(Quantiles, column=self.name, levels=(q,)), epsilon)

@@ -76,17 +76,17 @@ class NoisyFigure(_Noisy):
     @property
     def value(self) -> float:
         """The number."""
-        return self.rows[0].value
+        return float(self.rows[0].value)
 
     @property
     def low(self) -> float:
         """The lower end of the 95 % noise interval."""
-        return self.rows[0].low
+        return float(self.rows[0].low)
 
     @property
     def high(self) -> float:
         """The upper end of the 95 % noise interval."""
-        return self.rows[0].high
+        return float(self.rows[0].high)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -179,7 +179,7 @@ def _lines(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
 
 def _cells(line: Sequence[Row]) -> dict[str, float]:
     return {
-        name: number
+        name: float(number)
         for row in line
         for name, number in (
             (row.figure, row.value), (f"{row.figure}_low", row.low), (f"{row.figure}_high", row.high)

@@ -34,13 +34,17 @@ class QuoteView:
         return self.quote.fits
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the forecast: half the width of each figure's expected 95 % noise interval."""
+        """Return the forecast: half the width of each figure's expected 95 % noise interval.
+
+        `expected` is what the figure would be if the values were spread evenly over the public range.
+        """
         forecast = self.quote.forecast
         index = pd.MultiIndex.from_arrays(
             [[" · ".join(line.key) for line in forecast], [line.figure for line in forecast]],
             names=["key", "figure"],
         )
-        return pd.DataFrame({"half_width": [line.half_width for line in forecast]}, index=index)
+        columns = {name: [getattr(line, name) for line in forecast] for name in ("expected", "half_width")}
+        return pd.DataFrame(columns, index=index)
 
     def __repr__(self) -> str:
         title, lines = self._title(), self._forecast()
@@ -56,10 +60,12 @@ class QuoteView:
     @property
     def bill(self) -> str:
         """Price and what would be left, in words."""
+        before = self.quote.left_before
         if self.quote.repeated:
-            return f"repeated: free · left ε {self.quote.left_before:.4g}"
-        left = f"left ε {self.quote.left_before:.4g} before, ε {self.quote.left_after:.4g} after"
-        return f"would cost ε {self.price:.4g} · " + (left if self.fits else f"does not fit: {left}")
+            return f"repeated: free · left ε {before:.4g}"
+        if not self.fits:
+            return f"would cost ε {self.price:.4g}, which does not fit · left ε {before:.4g}"
+        return f"would cost ε {self.price:.4g} · left ε {before:.4g} before, ε {self.quote.left_after:.4g} after"
 
     def _title(self) -> str:
         return f"quote: {self.statistic.describe()} · {self.dataset}"

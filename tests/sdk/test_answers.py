@@ -1,0 +1,110 @@
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+from jali.eda import markup
+from jali.eda.noisy import NoisyFigure, NoisyTable
+
+
+def test_a_figure_carries_value_interval_price_and_what_is_left(visits: Any) -> None:
+    mean = visits["age"].mean(epsilon=0.1)
+    assert isinstance(mean, NoisyFigure)
+    assert float(mean) == mean.value == pytest.approx(55.0)
+    assert mean.low < mean.value < mean.high
+    assert mean.interval == (mean.low, mean.high)
+    assert f"{mean:.1f}" == "55.0"
+    assert (mean.price, mean.id) == (0.1, mean.release.id)
+    for text in (str(mean), mean._repr_html_()):
+        assert "cost ε 0.1 · left ε 2.9" in text
+        assert "95 %" in text
+        assert f"{mean.low:.5f} to {mean.high:.5f}" in text
+    assert list(mean.to_pandas().columns)[:3] == ["mean", "mean_low", "mean_high"]
+
+
+def test_a_repeat_is_shown_as_free(visits: Any) -> None:
+    visits["age"].mean(epsilon=0.1)
+    again = visits["age"].mean(epsilon=0.1)
+    assert "repeated: free · left ε 2.9" in str(again)
+    assert "repeated: free" in str(visits.quote["age"].mean(epsilon=0.1))
+
+
+def test_tables_become_wide_frames_with_low_and_high(visits: Any) -> None:
+    described = visits.describe(epsilon=1.0, columns=["age", "stay"]).to_pandas()
+    assert described.index.tolist() == ["age", "stay"]
+    assert described.index.name == "column"
+    assert {"mean", "mean_low", "mean_high", "std", "50%", "50%_low", "missing"} <= set(described.columns)
+    bins = visits["stay"].hist(4, epsilon=0.1).to_pandas()
+    assert bins.index.tolist() == ["[0, 15)", "[15, 30)", "[30, 45)", "[45, 60]", "missing"]
+    assert (bins["count_low"] <= bins["count"]).all()
+    assert set(bins.dtypes) == {pd.Series([0.0]).dtype}
+    assert visits["site"].value_counts(epsilon=0.1).to_pandas().index.tolist() == [
+        "north",
+        "south",
+        "<east>",
+        "missing",
+    ]
+    levels = visits["stay"].quantile([0.9, 0.1, 0.9], epsilon=0.1).to_pandas()
+    assert levels.index.tolist() == [0.9, 0.1]
+    groups = visits.groupby("site")["age"].mean(epsilon=0.1).to_pandas()
+    assert groups.index.name == "site"
+    assert list(groups.columns) == ["mean", "mean_low", "mean_high", "count", "count_low", "count_high"]
+    assert visits.groupby(["site"]).count(epsilon=0.1).to_pandas()["count"].tolist() == [4000.0] * 3
+
+
+def test_describe_takes_all_bounded_columns(fake: Any, visits: Any) -> None:
+    assert len(visits.describe(epsilon=1.0)) == 3
+    assert fake.asked[-1].statistic.columns == ("age", "stay", "count")
+
+
+def test_one_quantile_is_a_figure_and_several_share_a_release(fake: Any, visits: Any) -> None:
+    median = visits["stay"].median(epsilon=0.1)
+    assert isinstance(median, NoisyFigure)
+    assert float(median) == pytest.approx(30, abs=0.1)
+    several = visits["stay"].quantile([0.25, 0.75], epsilon=0.1)
+    assert isinstance(several, NoisyTable)
+    assert several.to_pandas()["quantile"].tolist() == pytest.approx([15, 45], abs=0.1)
+    assert several.id == median.id
+    assert fake.left == pytest.approx(2.9)
+
+
+def test_reprs_escape_what_the_node_says(visits: Any) -> None:
+    for answer in (
+        visits["site"].value_counts(epsilon=0.1),
+        visits.groupby("site").count(epsilon=0.1),
+        visits.describe(epsilon=0.1),
+        visits.quote["site"].value_counts(epsilon=0.5),
+        visits.budget(),
+    ):
+        html = answer._repr_html_()
+        assert "<east>" not in html
+        assert "currentColor" in html
+        assert len(html) < 5000
+    assert "&lt;east&gt;" in visits["site"].value_counts(epsilon=0.1)._repr_html_()
+
+
+def test_long_tables_are_cut_and_say_so(visits: Any) -> None:
+    table = visits["stay"].hist(bins=200, epsilon=0.1)
+    assert len(table) == 201
+    assert f"and {201 - markup.ROWS_SHOWN} more: .to_pandas()" in table._repr_html_()
+    assert "more: .to_pandas()" in str(table)
+    assert len(table.to_pandas()) == 201
+
+
+def test_a_quote_shows_price_forecast_and_whether_it_fits(fake: Any, visits: Any) -> None:
+    quote = visits.quote["age"].mean(epsilon=0.5)
+    assert (quote.price, quote.fits) == (0.5, True)
+    assert "would cost ε 0.5 · left ε 3 before, ε 2.5 after" in str(quote)
+    assert "± 0.123" in str(quote)
+    assert quote.to_pandas().loc[("", "mean"), "half_width"] == 0.123
+    assert "does not fit" in str(visits.quote["age"].mean(epsilon=5))
+    assert fake.charged_calls == 0
+
+
+def test_the_budget_bar_is_full_in_proportion(fake: Any, visits: Any) -> None:
+    fake.left = 1.0
+    budget = visits.budget()
+    assert (budget.left, budget.cap, budget.spent, budget.delta) == (1.0, 4.0, 1.0, 1e-6)
+    assert str(budget).count("█") == 5
+    assert "width:25%" in budget._repr_html_()
+    assert math.isclose(budget.left, 1.0)
