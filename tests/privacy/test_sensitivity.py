@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jali.wire.dataset import Column
 from jali.wire.statistics import Statistic
+from jali_node.statistics.plan import plan
 
 NUMBERS = st.one_of(
     st.none(),
@@ -151,8 +152,6 @@ def test_a_row_at_the_upper_bounds_reaches_each_sensitivity(laboratory: Any, sta
 def test_an_empty_table_measures_nothing_but_zeros_of_the_usual_length(
     laboratory: Any, statistic: Any, terms: Any, asked: Any
 ) -> None:
-    from jali_node.statistics.plan import plan
-
     types = {"age": "BIGINT", "weight": "DOUBLE", "site": "VARCHAR"}
     measured = laboratory.measured(statistic(asked), laboratory.table([], types, COLUMNS))
     of_nothing = plan(statistic(asked), COLUMNS, 1.0, terms).of_nothing()
