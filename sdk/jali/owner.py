@@ -35,16 +35,6 @@ class Verification:
         return self.here.valid and self.node.valid and self.agrees
 
     def __repr__(self) -> str:
-        if self.valid:
-            return f"ledger holds: {self.here.entries} entries recomputed here, head {self.here.head}"
-        if not self.here.valid:
-            return f"ledger BROKEN at entry {self.here.broken_at}: {self.here.reason}"
-        if not self.node.valid:
-            return f"the node reports its ledger BROKEN at entry {self.node.broken_at}: {self.node.reason}"
-        return f"ledger DIFFERS from the node's report: {self.node.entries} entries, head {self.node.head}"
-
-    def __str__(self) -> str:
-        """Say what was found, in one line."""
         for whose, report in (("this walk", self.here), ("the node's own walk", self.node)):
             if not report.valid:
                 where = f" at entry {report.broken_at}" if report.broken_at else ""

@@ -49,7 +49,7 @@ def test_an_untouched_chain_is_valid_and_agrees(fake: Any) -> None:
     found = owner.verify_ledger(checkpoints={2: fake.entries[1].hash})
     assert found.valid
     assert (found.here.entries, found.here.head) == (3, fake.entries[-1].hash)
-    assert str(found) == f"ledger holds: 3 entries recomputed here, head {fake.entries[-1].hash}"
+    assert str(found).startswith("3 entries follow from each other")
 
 
 def test_entries_added_during_the_walk_do_not_disturb_it(fake: Any) -> None:
@@ -68,7 +68,7 @@ def test_an_altered_entry_is_found_at_its_place(fake: Any, change: dict[str, Any
     found = fake.node().owner.verify_ledger()
     assert not found.valid
     assert (found.here.broken_at, found.here.entries) == (2, 1)
-    assert "BROKEN at entry 2" in str(found)
+    assert "departs at entry 2" in str(found)
 
 
 def test_a_rewritten_chain_is_found_by_a_checkpoint_or_the_node_s_word(fake: Any) -> None:
@@ -89,7 +89,7 @@ def test_a_rewritten_chain_is_found_by_a_checkpoint_or_the_node_s_word(fake: Any
     found = fake.node().owner.verify_ledger()
     assert found.here.valid
     assert not found.agrees
-    assert "DIFFERS" in str(found)
+    assert "another chain" in str(found)
     assert not found.valid
 
 
