@@ -1,10 +1,11 @@
 """A running node: its identity, settings, database and engine. Actions take it; only `app` makes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jali_node.engine.warehouse import Warehouse
 from jali_node.settings import Settings
 from jali_node.store.database import Database
+from jali_node.turnstile import Turnstile
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Node:
     settings: Settings
     database: Database
     warehouse: Warehouse
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -1,5 +1,6 @@
 """What is charged, what is free, and what is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,6 +50,16 @@ def test_the_last_of_a_quota_can_be_spent_to_the_end(house: Any) -> None:
     assert house.ask(COUNT, 1.0).json()["code"] == "budget_exhausted"
 
 
+def test_a_refusal_by_the_quota_does_not_tell_of_the_populations_account(build_house: Any) -> None:
+    house = build_house(cap=1.0)
+    house.grant(1.0)
+    project, token = second_project(house)
+    grant(house, token, project, 0.5)
+    assert house.ask(MEAN, 1.0).status_code == 200
+    reply = house.post("/v1/queries", house.query(COUNT, 0.9) | {"project": project}, token)
+    assert reply.json()["facts"]["kind"] == "quota"
+
+
 def test_the_populations_cap_binds_all_grants_together(build_house: Any) -> None:
     house = build_house(cap=1.0)
     house.grant(1.0)
@@ -78,6 +89,14 @@ def test_the_same_question_again_is_free_and_the_very_same_answer(house: Any) ->
     assert again == first | {"repeated": True}
     assert house.ledger() == before
     assert house.post("/v1/quotes", house.query(MEAN, 0.5)).json()["price"] == 0
+
+
+def test_a_question_repeated_while_it_runs_is_paid_once(house: Any) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        replies = [reply.json() for reply in pool.map(lambda _: house.ask(MEAN, 0.5), range(6))]
+    assert len({reply["id"] for reply in replies}) == 1
+    assert sorted(reply["repeated"] for reply in replies) == [False] + [True] * 5
+    assert sum(entry["kind"] == "spend.begun" for entry in house.ledger()) == 1
 
 
 def test_a_cheaper_question_is_answered_by_the_better_release_for_nothing(house: Any) -> None:

@@ -81,7 +81,8 @@ class Account:
 
 
 def _plus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(min(FIXED_MAX, a + b) for a, b in zip(left, right, strict=True))
+    """Add without saturating: a sum that had lost something could not give back exactly what was held."""
+    return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
 def _minus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

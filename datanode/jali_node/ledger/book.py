@@ -95,7 +95,8 @@ def reserve(session: Session, purchase: Purchase) -> SpendRow:
     rows = _locked(session, [purchase.population_account, purchase.quota_account])
     cost = accountant.charge(purchase.event, terms(rows[purchase.population_account]))
     price = accountant.price(cost, terms(rows[purchase.population_account]))
-    _refuse_unless_it_fits(rows, [purchase.population_account, purchase.quota_account], cost, price)
+    # The quota speaks first: where it is used up, nobody needs to learn how the population's account stands.
+    _refuse_unless_it_fits(rows, [purchase.quota_account, purchase.population_account], cost, price)
     return _hold(session, purchase, rows, cost, price)
 
 

@@ -60,9 +60,10 @@ def _node_unavailable_if_down() -> Iterator[None]:
 
 
 def _options(url: URL) -> dict[str, Any]:
+    quiet = {"hide_parameters": True}  # what is stored does not belong into the text of an error
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+        return {**quiet, "connect_args": {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}}
+    return {**quiet, "pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -41,14 +41,15 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
             return _shown(session, question, known, repeated=True)
     if isinstance(question, AskOwner):
         raise _asked(node, caller, query, question)
-    return _paid(node, question)
+    with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
+        return _paid(node, question)
 
 
 def _paid(node: Node, question: Question) -> Release:
     source = snapshot(question.registered)
     source.file.refuse_if_changed()
     with node.database.writing() as session:
-        if known := known_answer(session, question):  # a twin of this question may have been faster
+        if known := known_answer(session, question):  # a twin of this question has gone first
             return _shown(session, question, known, repeated=True)
         if other := others_answer(session, question):
             return _shared(session, question, other)
