@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 import pytest
+from starlette.testclient import TestClient
+
 from jali.wire.dataset import Card, UnitKind
 from jali.wire.person import Role
 from jali_node.actions.budgets.open_population import open_population
@@ -17,7 +19,6 @@ from jali_node.actions.people.create_token import create_token
 from jali_node.app import create_app, open_node
 from jali_node.node import Node
 from jali_node.settings import Settings
-from starlette.testclient import TestClient
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "age", "type": "integer", "lower": 0, "upper": 100, "meaning": "years"},

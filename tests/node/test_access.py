@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from jali_node.policy import rules
 from jali_node.tables import GrantRow
-from sqlalchemy import update
 
 MEAN = {"kind": "mean", "column": "age"}
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
+
 from jali.wire.person import Role
 from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
 from jali_node.tables import ReleaseRow
-from sqlalchemy import func, select
 
 COUNT = {"kind": "count"}
 MEAN = {"kind": "mean", "column": "age"}

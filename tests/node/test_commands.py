@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from click.testing import CliRunner, Result
+
 from jali_node.commands import node as node_commands
 from jali_node.settings import Settings
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from jali import estimates
 from jali.wire.release import Release
 

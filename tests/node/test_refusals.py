@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+
 from jali.wire.problem import MEDIA_TYPE
 from jali_node.tables import TokenRow
-from sqlalchemy import update
 
 MEAN = {"kind": "mean", "column": "age"}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import BaseModel
+
 from jali import estimates
 from jali.node import Node
 from jali.transport import Transport
@@ -22,7 +24,6 @@ from jali.wire.query import Query
 from jali.wire.quote import Forecast, Quote
 from jali.wire.release import Noised, Release
 from jali.wire.request import AccessRequest, AccessRequestForm, Decision, RequestStatus
-from pydantic import BaseModel
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 UNITS = 12_000

@@ -3,6 +3,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from jali.eda import markup
 from jali.eda.noisy import NoisyFigure, NoisyTable
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+
 from jali import commands, errors, profile, transport
 
 

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from jali import errors
 from jali.dataset import MOCK_LABEL
 from jali.wire.request import RequestStatus

@@ -1,6 +1,7 @@
 import pickle
 
 import pytest
+
 from jali import errors
 from jali.wire.problem import Code, Problem
 

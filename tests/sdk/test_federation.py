@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from jali import errors
 from jali.federation import Federation
 from jali.wire.dataset import ColumnType

@@ -1,8 +1,9 @@
 import subprocess
 import sys
 
-import jali
 import pytest
+
+import jali
 
 
 def loaded_after(statement: str) -> set[str]:

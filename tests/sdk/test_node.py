@@ -1,8 +1,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import jali
 import pytest
+
+import jali
 from jali import errors, profile, transport
 from jali.profile import Profile
 from jali.wire.project import Project

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from jali import errors
 from jali.owner import walked
 from jali.wire.ledger import LedgerPage

@@ -1,6 +1,7 @@
 import stat
 
 import pytest
+
 from jali import errors, profile
 from jali.profile import Profile
 

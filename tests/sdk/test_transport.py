@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+
 from jali import errors, transport
 from jali.transport import Transport, checked_address
 from jali.wire.node import NodeInfo

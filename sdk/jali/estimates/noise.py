@@ -40,7 +40,7 @@ def counted(value: int, stddev: float) -> tuple[float, float, float]:
     (0.0, 0.0, 1.0)
     """
     reach = half_width(stddev)
-    return max(0.0, value), max(0.0, value - reach), max(0.0, value + reach)
+    return max(0.0, float(value)), max(0.0, float(value - reach)), max(0.0, float(value + reach))
 
 
 def ratio_interval(
