@@ -69,7 +69,7 @@ def favoured_order(cap: int, delta: int) -> int:
     """Return the order (thousandths) at which the most zero-concentrated loss fits under the cap.
 
     >>> favoured_order(10**12, 9 * 10**11)
-    25000
+    22000
     """
     candidates = [
         *range(1100, 10_000, 100),

@@ -14,8 +14,8 @@ from jali_node.sources import typed_columns
 
 
 def header(path: Path) -> list[str]:
-    """Return the names in the first line."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """Return the names in the first line, without a byte order mark."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return next(csv.reader(file), [])
 
 
