@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from dp_accounting import GaussianDpEvent
 from dp_accounting.rdp import RdpAccountant
+
 from jali.wire.money import DELTA_UNITS, EPSILON_UNITS, to_fixed
 from jali_node.actions.budgets.open_population import POOL_SHARE
 from jali_node.ledger import accountant

@@ -9,6 +9,8 @@ from dp_accounting import GaussianDpEvent
 from dp_accounting.rdp import RdpAccountant, compute_epsilon
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
 from jali.wire.dataset import Column
 from jali.wire.money import DELTA_UNITS, EPSILON_MAX, EPSILON_UNITS, FIXED_MAX, to_fixed
 from jali.wire.statistics import Statistic
@@ -18,7 +20,6 @@ from jali_node.ledger.account import Account
 from jali_node.ledger.event import Composed, Gaussian
 from jali_node.ledger.terms import GRID, ORDER_UNITS, Terms, offset, terms_for
 from jali_node.statistics.plan import multiplier, plan
-from pydantic import TypeAdapter
 
 searched = settings(max_examples=300, derandomize=True, deadline=None, database=None)
 multipliers = st.floats(0.2, 1e4)

@@ -1,7 +1,8 @@
 """One database, SQLite by default, PostgreSQL by its URL; transactions that read and transactions that write.
 
 SQLite writers take the lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes later would fail
-against a concurrent one. PostgreSQL writers lock the rows they change (SELECT ... FOR UPDATE).
+against a concurrent one. PostgreSQL writers lock the rows they change (SELECT ... FOR UPDATE), and its readers see one
+state throughout (REPEATABLE READ), as SQLite's do: a chain that grows while it is walked is not a broken one.
 """
 
 from collections.abc import Iterator
@@ -28,11 +29,14 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+            self._still = self.engine
+        else:
+            self._still = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Open a session that only reads."""
-        with _node_unavailable_if_down(), Session(self.engine, expire_on_commit=False) as session:
+        """Open a session that only reads, and sees one state of the database however long it reads."""
+        with _node_unavailable_if_down(), Session(self._still, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
