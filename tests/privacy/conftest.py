@@ -9,6 +9,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from scipy import stats
+
 from jali.wire.dataset import Column
 from jali.wire.money import to_fixed
 from jali.wire.statistics import Statistic
@@ -16,9 +20,6 @@ from jali_node.engine.tally import Tally
 from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.ledger.terms import Terms, terms_for
 from jali_node.statistics import BY_KIND
-from numpy.typing import NDArray
-from pydantic import TypeAdapter
-from scipy import stats
 
 Integers = NDArray[np.int64]
 _STATISTIC: TypeAdapter[Any] = TypeAdapter(Statistic)

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
 from jali.wire.dataset import Column
 from jali.wire.money import DELTA_UNITS, EPSILON_UNITS, from_fixed, to_fixed
 from jali_node.ledger import accountant
 from jali_node.ledger.event import Composed, Gaussian
 from jali_node.mechanisms import gaussian
 from jali_node.statistics.plan import plan
-from numpy.typing import NDArray
-from scipy import stats
 
 DRAWS, FEWER = 200_000, 50_000
 ALARM = 1e-6

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from jali.wire.dataset import Column
 from jali_node.errors import InvalidRequest
 from jali_node.tables import ReleaseRow
-from sqlalchemy import select
 
 COLUMNS = [
     {"name": "age", "type": "integer", "lower": 0, "upper": 100},

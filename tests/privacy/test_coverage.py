@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
 from jali import estimates
 from jali.wire.dataset import Column
 from jali.wire.lattice import Lattice
 from jali.wire.release import Noised
 from jali_node.mechanisms import gaussian
 from jali_node.statistics.plan import plan
-from numpy.typing import NDArray
-from scipy import stats
 
 ALARM = 1e-6
 CLAIMED = 0.95

@@ -6,10 +6,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from sqlalchemy import select
+
 from jali_node.engine.warehouse import Warehouse
 from jali_node.mechanisms import gaussian
 from jali_node.tables import ReleaseRow, SpendRow
-from sqlalchemy import select
 
 TELLTALE = "patient-4711-is-positive"
 FAILURES: dict[str, Exception] = {

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
 from jali.wire.dataset import Column
 from jali_node.mechanisms import gaussian
 from jali_node.statistics.plan import Plan, plan
-from numpy.typing import NDArray
-from scipy import stats
 
 DRAWS = 30_000
 ALARM = 1e-7

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from jali.wire.dataset import Column
 from jali_node.mechanisms import gaussian
-from scipy import stats
 
 DRAWS = 50_000
 ALARM = 1e-6

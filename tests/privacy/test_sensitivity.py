@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from jali.wire.dataset import Column
 from jali.wire.statistics import Statistic
 from jali_node.statistics.plan import plan

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from jali.wire.dataset import Card, Column, UnitKind
 from jali.wire.statistics import Count, Histogram, Mean, ValueCounts
 from jali_node.actions.budgets.open_population import open_population

@@ -97,15 +97,20 @@ def _width(lattice: Lattice) -> float:
     return (lattice.upper - lattice.lower) / LEAVES
 
 
+def _cut(lattice: Lattice, leaf: int) -> float:
+    """Return where a leaf begins. Multiplied before divided, so that a cut at a whole number is exactly that."""
+    return lattice.lower + (lattice.upper - lattice.lower) * leaf / LEAVES
+
+
 def _edge(lattice: Lattice, leaf: int) -> float:
     """Return a leaf's left edge; for whole numbers the first whole number at or above it."""
-    edge = lattice.lower + _width(lattice) * leaf
+    edge = _cut(lattice, leaf)
     return min(float(math.ceil(edge - 1e-9)), lattice.upper) if lattice.whole else edge
 
 
 def _upper_edge(lattice: Lattice, leaf: int) -> float:
     """Return a leaf's right edge; for whole numbers the last one that falls into the leaf."""
-    edge = lattice.lower + _width(lattice) * (leaf + 1)
+    edge = _cut(lattice, leaf + 1)
     if leaf == LEAVES - 1:
         return lattice.upper
     return max(float(math.ceil(edge - 1e-9)) - 1, _edge(lattice, leaf)) if lattice.whole else edge
