@@ -27,6 +27,9 @@ def new_postgresql() -> Iterator[NewDatabase]:
     base = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
     numbers = itertools.count(1)
+    with admin.connect() as connection:  # tests kill processes, never the machine
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
 
     def new() -> str:
         name = f"jali_{next(numbers)}"
