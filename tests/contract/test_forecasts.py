@@ -1,0 +1,112 @@
+"""What a quote foretells is what an answer shows, and more epsilon never buys less."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from jali import estimates
+from jali.wire.dataset import Column
+from jali.wire.money import to_fixed
+from jali.wire.release import Release
+from jali.wire.statistics import Statistic
+from jali_node.errors import EpsilonTooSmall
+from jali_node.ledger import accountant
+from jali_node.ledger.terms import terms_for
+from jali_node.statistics.plan import plan
+
+ADAPTER: TypeAdapter[Any] = TypeAdapter(Statistic)
+STATISTICS: list[dict[str, Any]] = [
+    {"kind": "count"},
+    {"kind": "mean", "column": "age"},
+    {"kind": "mean", "column": "weight"},
+    {"kind": "histogram", "column": "weight", "bins": 7},
+    {"kind": "quantiles", "column": "age", "levels": [0.0, 0.1, 0.5, 1.0]},
+    {"kind": "value_counts", "column": "site"},
+    {"kind": "describe", "columns": ["age", "weight"]},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "count"}},
+]
+COLUMNS = (
+    Column(name="age", type="integer", lower=0, upper=100),
+    Column(name="weight", type="number", lower=0, upper=200),
+    Column(name="site", type="category", categories=("north", "south", "east")),
+)
+TERMS = terms_for(to_fixed(10.0), 10**12, 10**11)
+UNITS = 2000
+EACH = pytest.mark.parametrize("asked", STATISTICS, ids=lambda s: f"{s['kind']}-{s.get('column', '')}")
+
+
+@EACH
+def test_a_forecast_is_what_the_answer_shows_if_it_measures_what_was_imagined(build_house: Any, asked: Any) -> None:
+    house = build_house(cap=20.0)
+    house.grant(epsilon=10.0)
+    foretold = house.post("/v1/quotes", house.query(asked, 1.5)).json()["forecast"]
+    release = Release.model_validate(house.ask(asked, 1.5).json())
+    imagined = estimates.imagined(release.statistic, release.columns, release.units)
+    assert {name: len(values) for name, values in imagined.items()} == {
+        name: len(noised.values) for name, noised in release.measurements.items()
+    }
+    as_imagined = {
+        name: noised.model_copy(update={"values": tuple(imagined[name])})
+        for name, noised in release.measurements.items()
+    }
+    rows = estimates.rows(release.statistic, release.columns, as_imagined)
+    shown = [(list(row.key), row.figure, row.value, (row.high - row.low) / 2) for row in rows]
+    assert foretold
+    assert [(f["key"], f["figure"], f["expected"], f["half_width"]) for f in foretold] == shown
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(STATISTICS), st.floats(0.02, 10), st.floats(0.02, 10))
+def test_more_epsilon_never_gives_more_noise_nor_a_wider_forecast(asked: Any, one: float, other: float) -> None:
+    small, large = sorted((one, other))
+    statistic = ADAPTER.validate_python(asked)
+    cheap, dear = plan(statistic, COLUMNS, small, TERMS), plan(statistic, COLUMNS, large, TERMS)
+    for less, more in zip(cheap.event.events, dear.event.events, strict=True):
+        assert more.noise_multiplier <= less.noise_multiplier
+    for wide, narrow in zip(cheap.forecast(UNITS), dear.forecast(UNITS), strict=True):
+        assert (wide.key, wide.figure) == (narrow.key, narrow.figure)
+        assert narrow.half_width <= wide.half_width * (1 + 1e-9) + 1e-12
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(STATISTICS), st.floats(0.02, 10))
+def test_a_plan_costs_at_most_what_was_offered_and_wastes_next_to_nothing(asked: Any, epsilon: float) -> None:
+    planned = plan(ADAPTER.validate_python(asked), COLUMNS, epsilon, TERMS)
+    price = accountant.price(accountant.charge(planned.event, TERMS), TERMS)
+    assert price <= to_fixed(epsilon)
+    assert price >= to_fixed(epsilon) - 1000  # in 1e-12
+
+
+@EACH
+def test_a_price_below_the_floor_is_refused_with_the_least_price(house: Any, asked: Any) -> None:
+    before = house.population()
+    for path in ("/v1/quotes", "/v1/queries"):
+        reply = house.post(path, house.query(asked, 1e-6))
+        assert (reply.status_code, reply.json()["code"]) == (400, "epsilon_too_small")
+        assert reply.json()["field"] == "epsilon"
+        assert 1e-6 < reply.json()["facts"]["least"] < 0.1
+    assert house.population() == before
+
+
+@EACH
+def test_the_stated_least_price_is_where_plans_begin(asked: Any) -> None:
+    statistic = ADAPTER.validate_python(asked)
+    with pytest.raises(EpsilonTooSmall) as refused:
+        plan(statistic, COLUMNS, 1e-6, TERMS)
+    least = refused.value.facts["least"]
+    with pytest.raises(EpsilonTooSmall):
+        plan(statistic, COLUMNS, least, TERMS)
+    assert plan(statistic, COLUMNS, least + 1e-6, TERMS).event.events
+
+
+@EACH
+def test_a_plan_reads_public_facts_alone(asked: Any) -> None:
+    """The same statistic, card, price and terms give the same plan: no row, clock or chance enters."""
+    statistic = ADAPTER.validate_python(asked)
+    one, other = (plan(statistic, COLUMNS, 1.0, TERMS) for _ in range(2))
+    assert one == other
+    assert one.forecast(UNITS) == other.forecast(UNITS)

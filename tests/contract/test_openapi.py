@@ -1,0 +1,65 @@
+"""The HTTP contract: a document that builds, and no door without a key."""
+
+from typing import Any
+
+import pytest
+
+from jali.wire.problem import MEDIA_TYPE, Problem
+
+OPEN = {"/v1/node", "/health"}
+
+
+def operations(house: Any) -> list[tuple[str, str]]:
+    document = house.client.get("/openapi.json").json()
+    return [(method, path) for path, item in document["paths"].items() for method in item]
+
+
+def test_the_document_builds_and_names_every_route(house: Any) -> None:
+    document = house.client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.")
+    assert {path for _, path in operations(house)} >= {
+        "/v1/node", "/v1/me", "/v1/datasets", "/v1/datasets/{dataset_id}", "/v1/datasets/{dataset_id}/budget",
+        "/v1/quotes", "/v1/queries", "/v1/releases", "/v1/releases/{release_id}", "/v1/requests",
+        "/v1/requests/{request_id}", "/v1/requests/{request_id}/decision", "/v1/populations", "/v1/ledger",
+        "/v1/ledger/verification",
+    }  # fmt: skip
+    assert "HTTPBearer" in document["components"]["securitySchemes"]
+
+
+def test_only_the_node_itself_and_its_health_are_open(house: Any) -> None:
+    document = house.client.get("/openapi.json").json()
+    unlocked = {path for path, item in document["paths"].items() for op in item.values() if not op.get("security")}
+    assert unlocked == OPEN
+
+
+TOKENS = {
+    "no token": {},
+    "an unknown token": {"Authorization": "Bearer jali_" + "0" * 64},
+    "another scheme": {"Authorization": "Basic b2xnYTpvbGdh"},
+    "an empty token": {"Authorization": "Bearer "},
+    "a token of odd characters": {"Authorization": "Bearer \x7f;DROP"},
+}
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_every_route_asks_for_a_token_before_it_looks_at_anything_else(house: Any, token: str) -> None:
+    asked = 0
+    for method, path in operations(house):
+        if path in OPEN:
+            continue
+        address = path.format(dataset_id=house.dataset, release_id="rel_0", request_id="req_0")
+        body = {"json": {}} if method == "post" else {}
+        reply = house.client.request(method, address, headers=TOKENS[token], **body)
+        assert reply.status_code == 401, (method, path, reply.text)
+        assert reply.headers["content-type"] == MEDIA_TYPE
+        assert Problem.model_validate(reply.json()).code == "not_signed_in"
+        asked += 1
+    assert asked >= 14
+
+
+def test_an_unknown_address_and_a_wrong_method_are_problems_too(house: Any) -> None:
+    for method, path, status in (("GET", "/v1/rows", 404), ("DELETE", f"/v1/datasets/{house.dataset}", 405)):
+        reply = house.client.request(method, path, headers=house.bearer(house.scientist))
+        assert reply.status_code == status
+        assert reply.headers["content-type"] == MEDIA_TYPE
+        assert Problem.model_validate(reply.json()).status == status
