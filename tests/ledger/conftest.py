@@ -1,16 +1,16 @@
 """A bench: a database with everything a spend refers to, where accounts of any size can be opened and spent from."""
 
-import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from jali.wire.money import to_fixed
+from jali.wire.money import EPSILON_UNITS, to_fixed
 from jali.wire.person import Role
 from jali_node import audit
 from jali_node.actions.operations.migrate import migrate
@@ -60,6 +60,11 @@ class Bench:
         assert room(cap, noise_multiplier) == releases
         return self.purchase(noise_multiplier, cap, 1000.0)
 
+    def price(self, noise_multiplier: float, population: float = 3.0) -> float:
+        """Return what such a release costs under the terms of a population with that cap, rounded up to be enough."""
+        terms = terms_for(to_fixed(population), DELTA, DELTA // 10)
+        return accountant.price(accountant.charge(Gaussian(noise_multiplier), terms), terms) / EPSILON_UNITS + 1e-9
+
     def account(self, account_id: str) -> Account:
         with self.database.reading() as session:
             return book.account(session.get_one(AccountRow, account_id))
@@ -100,6 +105,20 @@ class Bench:
         """Write behind the ledger's back, as somebody with the database's password could."""
         with self.database.writing() as session:
             session.execute(text(statement), values)
+
+    @contextmanager
+    def tampered(self, table: str, column: str, value: Any, key: str, at: Any) -> Iterator[None]:
+        """Change one value behind the ledger's back for as long as the block lasts."""
+        declared = Base.metadata.tables[table]
+        here = declared.c[key] == at
+        with self.database.reading() as session:
+            before = session.execute(select(declared.c[column]).where(here)).scalar_one()
+        assert before != value
+        for written in (value, before):
+            with self.database.writing() as session:
+                session.execute(update(declared).where(here).values({column: written}))
+            if written is value:
+                yield
 
     def drop_triggers(self) -> None:
         if self.database.url.get_backend_name() == "sqlite":
@@ -153,10 +172,3 @@ def _furnished(session: Session) -> dict[str, str]:
         session.add(row)
         session.flush()
     return {**about, "grant_id": "grt_1", "version_id": "ver_1"}
-
-
-def as_json(purchase: book.Purchase) -> str:
-    """Return a purchase as one line for another process."""
-    event = purchase.event
-    assert isinstance(event, Gaussian)
-    return json.dumps({**vars(purchase), "event": event.noise_multiplier})
