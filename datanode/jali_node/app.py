@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from jali.wire.problem import MEDIA_TYPE
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jali.wire.problem import MEDIA_TYPE
 from jali_node import errors, keys
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import recover
@@ -43,8 +43,12 @@ def create_app(settings: Settings) -> FastAPI:
         NodeUnavailable: the database's schema is of another release.
     """
     node = open_node(settings)
-    refuse_unless_migrated(node.database)
-    settled, freed = recover(node)
+    try:
+        refuse_unless_migrated(node.database)
+        settled, freed = recover(node)
+    except Refused:
+        node.close()
+        raise
     if settled or freed:
         log.warning("after an unclean end: %d spends settled (they stand), %d holds freed", settled, freed)
 

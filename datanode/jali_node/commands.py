@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from jali.wire.dataset import UnitKind
-from jali.wire.person import Role
 from pydantic import ValidationError
 
+from jali.wire.dataset import UnitKind
+from jali.wire.person import Role
 from jali_node.errors import Refused
 from jali_node.settings import Settings
 

@@ -3,8 +3,9 @@
 from typing import Any, Literal
 
 from alembic import context
-from jali_node.tables import Base, UtcTime
 from sqlalchemy import Connection, engine_from_config
+
+from jali_node.tables import Base, UtcTime
 
 
 def plain_types(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:

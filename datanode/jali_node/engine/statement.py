@@ -8,10 +8,10 @@ evaluates a branch that it does not need. The few functions used mean the same o
 from typing import Any
 
 import sqlalchemy as sa
-from jali.wire.dataset import Column, ColumnType
-from jali.wire.lattice import STEPS_MAX, Lattice
 from sqlalchemy.sql.elements import ColumnElement
 
+from jali.wire.dataset import Column, ColumnType
+from jali.wire.lattice import STEPS_MAX, Lattice
 from jali_node.engine.tally import Bins, Categories, Group, Power, Presence, Tally
 
 Sql = ColumnElement[Any]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from jali.wire.dataset import Column
 from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql
 
+from jali.wire.dataset import Column
 from jali_node.engine import statement
 from jali_node.engine.tally import Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest

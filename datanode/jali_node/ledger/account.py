@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from jali.wire.budget import Budget
 from jali.wire.money import DELTA_UNITS, FIXED_MAX, from_fixed
-
 from jali_node.ledger.accountant import Charge, price
 from jali_node.ledger.terms import Terms
 

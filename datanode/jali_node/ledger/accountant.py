@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from jali.wire.budget import PrivacyLoss
 from jali.wire.money import EPSILON_UNITS, FIXED_MAX
-
 from jali_node.ledger.event import Composed, Event, Gaussian
 from jali_node.ledger.terms import ORDER_UNITS, Terms
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
-from jali.wire.money import digest, from_fixed
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
+from jali.wire.money import digest, from_fixed
 from jali_node.errors import BudgetExhausted
 from jali_node.ledger import accountant, chain
 from jali_node.ledger.account import Account
@@ -40,12 +40,21 @@ class Purchase:
 
     event: Event
     population_account: str
-    quota_account: str
+    quota_account: str | None
     person_id: str
     project_id: str
-    grant_id: str
+    grant_id: str | None
     version_id: str
     question: str
+    job_id: str | None = None
+
+    @property
+    def accounts(self) -> list[str]:
+        """Who pays: the quota, where there is one, then the population.
+
+        The quota speaks first: where it is used up, nobody needs to learn how the population's account stands.
+        """
+        return [*([self.quota_account] if self.quota_account else []), self.population_account]
 
 
 def open_account(session: Session, kind: str, cap: int, terms: Terms, about: dict[str, Any]) -> AccountRow:
@@ -92,11 +101,10 @@ def reserve(session: Session, purchase: Purchase) -> SpendRow:
     Raises:
         BudgetExhausted: it does not fit; nothing is written.
     """
-    rows = _locked(session, [purchase.population_account, purchase.quota_account])
+    rows = _locked(session, purchase.accounts)
     cost = accountant.charge(purchase.event, terms(rows[purchase.population_account]))
     price = accountant.price(cost, terms(rows[purchase.population_account]))
-    # The quota speaks first: where it is used up, nobody needs to learn how the population's account stands.
-    _refuse_unless_it_fits(rows, [purchase.quota_account, purchase.population_account], cost, price)
+    _refuse_unless_it_fits(rows, purchase.accounts, cost, price)
     return _hold(session, purchase, rows, cost, price)
 
 
@@ -106,6 +114,8 @@ def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
     Raises:
         BudgetExhausted: it does not fit; nothing is written.
     """
+    if purchase.quota_account is None:
+        raise ValueError("expected a purchase with a quota")
     rows = _locked(session, [purchase.quota_account])
     cost = accountant.charge(purchase.event, terms(rows[purchase.quota_account]))
     price = accountant.price(cost, terms(rows[purchase.quota_account]))
@@ -165,6 +175,7 @@ def _hold(session: Session, purchase: Purchase, rows: dict[str, AccountRow], cos
         person_id=purchase.person_id,
         project_id=purchase.project_id,
         grant_id=purchase.grant_id,
+        job_id=purchase.job_id,
         version_id=purchase.version_id,
         question=purchase.question,
         created_at=datetime.now(UTC),
@@ -186,6 +197,7 @@ def _facts(spend: SpendRow, purchase: Purchase, cost: Charge) -> dict[str, Any]:
         "person": spend.person_id,
         "project": spend.project_id,
         "grant": spend.grant_id,
+        "job": spend.job_id,
         "version": spend.version_id,
         "question": spend.question,
     }

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from jali.wire.person import Role
-
 from jali_node.errors import AccessDenied
 
 

@@ -4,11 +4,11 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from jali.wire.ids import PREFIX_TOKEN, new_id
-from jali.wire.person import Role
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.ids import PREFIX_TOKEN, new_id
+from jali.wire.person import Role
 from jali_node.errors import NotSignedIn, TokenExpired
 from jali_node.people.caller import Caller
 from jali_node.tables import MemberRow, PersonRow, TokenRow

@@ -7,7 +7,6 @@ Both ends are final: a new wish is a new request.
 """
 
 from jali.wire.request import RequestStatus
-
 from jali_node.errors import DecisionOutdated
 
 MOVES = {RequestStatus.SUBMITTED: (RequestStatus.GRANTED, RequestStatus.DENIED)}

@@ -1,9 +1,9 @@
 """What the node says before anyone signs in."""
 
 from fastapi import APIRouter
+
 from jali.wire import WIRE_VERSION
 from jali.wire.node import NodeInfo
-
 from jali_node.routes.signed_in import ServingNode
 from jali_node.statistics import STATISTICS
 

@@ -1,10 +1,10 @@
 """The catalog, and one's own budget for a dataset."""
 
 from fastapi import APIRouter
+
 from jali.wire.budget import Budget
 from jali.wire.dataset import Dataset
 from jali.wire.query import Id
-
 from jali_node.actions.budgets.show_budgets import own_budget
 from jali_node.actions.datasets.list_datasets import list_datasets, show_dataset
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn

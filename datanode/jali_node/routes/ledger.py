@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+
 from jali.wire.budget import PopulationBudget
 from jali.wire.ledger import ChainReport, LedgerPage
-
 from jali_node.actions.budgets.show_budgets import list_populations
 from jali_node.actions.operations.read_ledger import read_ledger, verify_ledger
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn

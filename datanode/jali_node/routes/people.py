@@ -1,8 +1,8 @@
 """Who am I?"""
 
 from fastapi import APIRouter
-from jali.wire.person import Me
 
+from jali.wire.person import Me
 from jali_node.actions.people.show_me import show_me
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from fastapi import APIRouter
+
 from jali.wire.problem import MEDIA_TYPE, Problem
 from jali.wire.query import Id, Query
 from jali.wire.quote import Quote
 from jali.wire.release import Release
-
 from jali_node.actions.queries.ask import ask
 from jali_node.actions.queries.quote import quote
 from jali_node.actions.queries.show_releases import list_releases, show_release

@@ -1,8 +1,8 @@
 """Wishes for access, and decisions."""
 
 from fastapi import APIRouter, status
-from jali.wire.request import AccessRequest, AccessRequestForm, Decision
 
+from jali.wire.request import AccessRequest, AccessRequestForm, Decision
 from jali_node.actions.requests.decide_request import decide_request
 from jali_node.actions.requests.file_request import file_request
 from jali_node.actions.requests.show_requests import list_requests, show_request

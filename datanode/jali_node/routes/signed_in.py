@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from jali.wire.problem import MEDIA_TYPE, Problem
 
+from jali.wire.problem import MEDIA_TYPE, Problem
 from jali_node.node import Node
 from jali_node.people import tokens
 from jali_node.people.caller import Caller

@@ -6,6 +6,7 @@ A value that does not fit its declared type becomes missing (TRY_CAST): nothing 
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
+
 from jali.wire.dataset import Column, ColumnType
 
 SQL_TYPES = {ColumnType.INTEGER: "BIGINT", ColumnType.NUMBER: "DOUBLE", ColumnType.CATEGORY: "VARCHAR"}

@@ -8,8 +8,8 @@ import csv
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from jali.wire.dataset import Column
 
+from jali.wire.dataset import Column
 from jali_node.sources import typed_columns
 
 

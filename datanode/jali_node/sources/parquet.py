@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from jali.wire.dataset import Column
 
+from jali.wire.dataset import Column
 from jali_node.sources import quoted, typed_columns
 
 

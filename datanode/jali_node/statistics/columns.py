@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Mapping
 
 from jali.wire.dataset import Column, ColumnType
-
 from jali_node.errors import BoundsUnknown, UnknownColumn, WrongColumnType
 
 Columns = Mapping[str, Column]

@@ -4,7 +4,6 @@ Sensitivity: one row adds or removes 1 (Dwork, McSherry, Nissim, Smith 2006, cou
 """
 
 from jali.wire.statistics import Count
-
 from jali_node.engine.tally import Tally
 from jali_node.statistics.columns import Columns
 from jali_node.statistics.measurement import Measurement, only_counts

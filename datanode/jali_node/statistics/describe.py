@@ -6,10 +6,10 @@ Lemma 1.7).
 """
 
 import numpy as np
+
 from jali.estimates import tree
 from jali.wire.dataset import Column
 from jali.wire.statistics import Describe
-
 from jali_node.engine.tally import Bins, Power, Tally
 from jali_node.errors import InvalidRequest
 from jali_node.statistics.columns import Columns, bounded

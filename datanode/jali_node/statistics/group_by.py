@@ -8,9 +8,9 @@ The groups are public and all are answered, so the shape says nothing about rows
 import math
 
 import numpy as np
+
 from jali.wire.statistics import GroupBy, Mean
 from jali.wire.statistics.group_by import GROUPS_MAX
-
 from jali_node.engine.tally import Categories, Power, Presence, Tally
 from jali_node.errors import InvalidRequest
 from jali_node.statistics.columns import Columns, bounded, categorical

@@ -5,7 +5,6 @@ Euclidean norm (Dwork, McSherry, Nissim, Smith 2006, histogram queries).
 """
 
 from jali.wire.statistics import Histogram
-
 from jali_node.engine.tally import Bins, Tally
 from jali_node.statistics.columns import Columns, bounded
 from jali_node.statistics.measurement import Measurement, only_counts

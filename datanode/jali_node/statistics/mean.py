@@ -6,9 +6,9 @@ Shoemate, Vadhan, Wagaman 2022).
 """
 
 import numpy as np
+
 from jali.wire.dataset import Column
 from jali.wire.statistics import Mean
-
 from jali_node.engine.tally import Power, Presence, Tally
 from jali_node.statistics.columns import Columns, bounded
 from jali_node.statistics.measurement import Integers, Measurement, only_counts

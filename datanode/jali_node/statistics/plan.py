@@ -10,13 +10,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
 from jali import estimates
 from jali.wire.dataset import Column
 from jali.wire.money import from_fixed, to_fixed
 from jali.wire.quote import Forecast
 from jali.wire.release import Noised
 from jali.wire.statistics import Statistic
-
 from jali_node.engine.tally import Tally
 from jali_node.errors import EpsilonTooSmall
 from jali_node.ledger import accountant

@@ -8,7 +8,6 @@ Cormode, Kulkarni, Srivastava 2019). Missing values are left out.
 from jali.estimates import tree
 from jali.wire.dataset import Column
 from jali.wire.statistics import Quantiles
-
 from jali_node.engine.tally import Bins, Tally
 from jali_node.statistics.columns import Columns, bounded
 from jali_node.statistics.measurement import Integers, Measurement

@@ -5,7 +5,6 @@ Nissim, Smith 2006, histogram queries). The categories are public, so which of t
 """
 
 from jali.wire.statistics import ValueCounts
-
 from jali_node.engine.tally import Categories, Tally
 from jali_node.statistics.columns import Columns, categorical
 from jali_node.statistics.measurement import Measurement, only_counts

@@ -3,10 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from jali.wire.dataset import Card, Dataset, Population, UnitKind
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.dataset import Card, Dataset, Population, UnitKind
 from jali_node.errors import UnknownDataset
 from jali_node.tables import DatasetRow, PopulationRow, VersionRow
 

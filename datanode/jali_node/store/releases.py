@@ -3,15 +3,15 @@
 import json
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from jali.wire.budget import PrivacyLoss
 from jali.wire.dataset import Dataset
 from jali.wire.money import from_fixed
 from jali.wire.release import Noised, Release
 from jali.wire.statistics import Statistic
-from pydantic import TypeAdapter
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from jali_node.tables import ReleaseRow
 
 _STATISTIC: TypeAdapter[Statistic] = TypeAdapter(Statistic)

@@ -25,7 +25,10 @@ class AccountRow(Base):
 
 
 class SpendRow(Base):
-    """One spend on its way: held, begun, then committed or settled; or freed before it began."""
+    """One spend on its way: held, begun, then committed or settled; or freed before it began.
+
+    A question's spend names its grant; a job's round names its job, whose `job_round` refers back by key.
+    """
 
     __tablename__ = "spend"
 
@@ -37,7 +40,8 @@ class SpendRow(Base):
     state: Mapped[str] = mapped_column(String(20), index=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
     project_id: Mapped[str] = mapped_column(ForeignKey("project.id"))
-    grant_id: Mapped[str] = mapped_column(ForeignKey("grant.id"))
+    grant_id: Mapped[str | None] = mapped_column(ForeignKey("grant.id"))
+    job_id: Mapped[str | None] = mapped_column(String(40), index=True)
     version_id: Mapped[str] = mapped_column(ForeignKey("version.id"))
     question: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime)

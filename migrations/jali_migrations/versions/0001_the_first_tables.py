@@ -196,7 +196,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("person_id", sa.String(length=40), nullable=False),
         sa.Column("project_id", sa.String(length=40), nullable=False),
-        sa.Column("grant_id", sa.String(length=40), nullable=False),
+        sa.Column("grant_id", sa.String(length=40), nullable=True),
+        sa.Column("job_id", sa.String(length=40), nullable=True),
         sa.Column("version_id", sa.String(length=40), nullable=False),
         sa.Column("question", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -207,6 +208,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spend")),
     )
     with op.batch_alter_table("spend", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_spend_job_id"), ["job_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_spend_state"), ["state"], unique=False)
 
     op.create_table(

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
+from sqlalchemy import select
+
 from jali.wire.budget import PopulationBudget
 from jali.wire.dataset import UnitKind
 from jali.wire.ids import PREFIX_POPULATION, new_id
 from jali.wire.money import DELTA_UNITS, EPSILON_MAX, to_fixed
-from sqlalchemy import select
-
 from jali_node import audit
 from jali_node.actions.budgets.show_budgets import population_budget
 from jali_node.errors import InvalidRequest

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from jali.wire.budget import Budget, PopulationBudget
 from sqlalchemy import select
 
+from jali.wire.budget import Budget, PopulationBudget
 from jali_node.errors import GrantRequired
 from jali_node.ledger import book
 from jali_node.node import Node

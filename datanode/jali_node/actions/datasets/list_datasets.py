@@ -1,7 +1,6 @@
 """The catalog: public facts only."""
 
 from jali.wire.dataset import Dataset
-
 from jali_node.node import Node
 from jali_node.store import catalog
 

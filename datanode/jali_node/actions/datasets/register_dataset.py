@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jali.wire.dataset import Card, Dataset
-from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
-from jali.wire.money import digest
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.dataset import Card, Dataset
+from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
+from jali.wire.money import digest
 from jali_node import audit
 from jali_node.engine.warehouse import Snapshot
 from jali_node.errors import InvalidRequest

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from jali.wire.person import Role
-
 from jali_node import audit, keys
 from jali_node.actions.operations.migrate import migrate
 from jali_node.actions.people.add_person import insert_person

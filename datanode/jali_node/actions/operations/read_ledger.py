@@ -1,7 +1,6 @@
 """The chain, for its owners."""
 
 from jali.wire.ledger import ChainReport, LedgerPage
-
 from jali_node.ledger import chain, replay
 from jali_node.node import Node
 from jali_node.people.caller import Caller

@@ -8,14 +8,17 @@ from jali_node.tables import SpendRow
 
 
 def recover(node: Node) -> tuple[int, int]:
-    """Settle every spend that began and free every one that did not; return how many of each.
+    """Settle every question's spend that began and free every one that did not; return how many of each.
+
+    Jobs are left alone: their workers are processes of their own, and find their rounds by their leases.
 
     A begun spend stands: its rows may have been read. Settling also fences it off: should its process still live,
     its answer can no longer be committed, and so never leaves.
     """
     with node.database.writing() as session:
-        begun = session.scalars(select(SpendRow.id).where(SpendRow.state == book.BEGUN)).all()
-        held = session.scalars(select(SpendRow.id).where(SpendRow.state == book.HELD)).all()
+        of_questions = select(SpendRow.id).where(SpendRow.job_id.is_(None))
+        begun = session.scalars(of_questions.where(SpendRow.state == book.BEGUN)).all()
+        held = session.scalars(of_questions.where(SpendRow.state == book.HELD)).all()
         for spend_id in begun:
             book.settle(session, spend_id)
         for spend_id in held:

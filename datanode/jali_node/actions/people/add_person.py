@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from jali.wire.ids import PREFIX_PERSON, PREFIX_PROJECT, new_id
-from jali.wire.person import Role
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.ids import PREFIX_PERSON, PREFIX_PROJECT, new_id
+from jali.wire.person import Role
 from jali_node import audit
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node

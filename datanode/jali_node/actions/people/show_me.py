@@ -1,9 +1,9 @@
 """Who the node thinks is asking."""
 
-from jali.wire.person import Me
-from jali.wire.project import Project
 from sqlalchemy import select
 
+from jali.wire.person import Me
+from jali.wire.project import Project
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.tables import ProjectRow

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
 from jali.wire.ids import PREFIX_RELEASE, new_id
 from jali.wire.money import from_fixed
 from jali.wire.query import Query
 from jali.wire.release import Noised, Release
-from sqlalchemy.orm import Session
-
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.queries.question import Question, judged, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jali.wire.money import to_fixed
-from jali.wire.query import Query
 from sqlalchemy.orm import Session
 
+from jali.wire.money import to_fixed
+from jali.wire.query import Query
 from jali_node.errors import GrantRequired
 from jali_node.ledger import book
 from jali_node.ledger.account import Account

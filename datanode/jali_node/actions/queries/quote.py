@@ -3,7 +3,6 @@
 from jali.wire.money import from_fixed
 from jali.wire.query import Query
 from jali.wire.quote import Forecast, Quote
-
 from jali_node.actions.queries.question import Question, judged, known_answer
 from jali_node.errors import ApprovalRequired
 from jali_node.ledger import accountant

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from jali.wire.money import from_fixed
-from jali.wire.release import Release
 from sqlalchemy.orm import Session
 
+from jali.wire.money import from_fixed
+from jali.wire.release import Release
 from jali_node.errors import UnknownResource
 from jali_node.ledger import book
 from jali_node.node import Node

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from jali.wire.ids import PREFIX_GRANT, new_id
-from jali.wire.money import from_fixed, to_fixed
-from jali.wire.request import AccessRequest, Decision, RequestStatus
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.ids import PREFIX_GRANT, new_id
+from jali.wire.money import from_fixed, to_fixed
+from jali.wire.request import AccessRequest, Decision, RequestStatus
 from jali_node import audit
 from jali_node.actions.requests.show_requests import shown
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource

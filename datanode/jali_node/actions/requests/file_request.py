@@ -3,15 +3,15 @@
 import json
 from datetime import UTC, datetime
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from jali.wire.dataset import Card
 from jali.wire.ids import PREFIX_REQUEST, new_id
 from jali.wire.money import digest, to_fixed
 from jali.wire.query import Query
 from jali.wire.request import AccessRequest, AccessRequestForm, RequestStatus
 from jali.wire.statistics import STATISTICS
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from jali_node import audit
 from jali_node.actions.requests.show_requests import shown
 from jali_node.errors import InvalidRequest, UnknownColumn

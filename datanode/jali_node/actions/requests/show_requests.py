@@ -2,12 +2,12 @@
 
 import json
 
-from jali.wire.money import from_fixed
-from jali.wire.person import Role
-from jali.wire.request import AccessRequest, RequestStatus
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.money import from_fixed
+from jali.wire.person import Role
+from jali.wire.request import AccessRequest, RequestStatus
 from jali_node.errors import UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
