@@ -1,7 +1,7 @@
 """Two real processes race for the last of a budget, on each database. Right locks never lose a race: no false alarms.
 
 A lost race is a matter of chance, so one run may miss a broken lock: without FOR UPDATE on the accounts, PostgreSQL
-oversold in every one of 10 runs tried.
+oversold in 3 runs of 3; with a deferred BEGIN, SQLite failed in 2 of 2.
 """
 
 import json
