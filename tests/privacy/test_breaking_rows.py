@@ -20,9 +20,7 @@ COLUMNS = [
 STATISTICS: list[dict[str, Any]] = [
     {"kind": "count"},
     {"kind": "mean", "column": "age"},
-    {"kind": "mean", "column": "weight"},
     {"kind": "mean", "column": "seen"},
-    {"kind": "histogram", "column": "age", "bins": 7},
     {"kind": "histogram", "column": "seen", "bins": 5},
     {"kind": "quantiles", "column": "weight", "levels": [0.1, 0.5]},
     {"kind": "value_counts", "column": "site"},
@@ -72,7 +70,13 @@ CASES: dict[str, Stored] = {
     "lists for numbers": stored({"age": "INTEGER[]"}, {"age": None}, {"age": [1, 2]}),
 }
 
-RARE = ("text for NaN and infinity", "a category of a megabyte", "truth values for numbers", "lists for numbers")
+RARE = (
+    "text for NaN and infinity",
+    "a category of a megabyte",
+    "categories stored as reals",
+    "truth values for numbers",
+    "lists for numbers",
+)
 
 
 def skeleton(value: Any) -> Any:

@@ -59,7 +59,12 @@ def said(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(formatter.format(record) for record in caplog.records)
 
 
-@pytest.mark.parametrize("failure", FAILURES)
+RARE = ("engine conversion", "recursion", "arithmetic", "assertion")
+
+
+@pytest.mark.parametrize(
+    "failure", [pytest.param(failure, marks=pytest.mark.slow if failure in RARE else []) for failure in FAILURES]
+)
 def test_a_failing_engine_changes_neither_status_nor_shape_nor_price(
     build_house: Any, failure: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
