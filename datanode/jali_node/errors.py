@@ -6,6 +6,17 @@ Refused
 ├── UnknownColumn         400
 ├── WrongColumnType       400
 ├── BoundsUnknown         400
+├── GraphRefused          400  a model that will not be built here, with one class for each reason
+│   ├── GraphNotRunnable      400  it cannot be built, or does not give one row for each record
+│   ├── RowsMixed             400  what it gives for a row depends on other rows
+│   ├── OutputNotFinite       400  it gives infinity or nothing on ordinary rows
+│   ├── WeightsTooLarge       400  more bytes than its parameters take
+│   ├── WeightsUnreadable     400  not a whole safetensors file
+│   ├── WeightNamesDiffer     400  tensors too many or too few
+│   ├── WeightShapesDiffer    400
+│   ├── WeightTypeWrong       400  not float32
+│   ├── WeightNotFinite       400
+│   └── WeightOutOfBounds     400  a magnitude that no training needs
 ├── NotSignedIn           401
 ├── TokenExpired          401
 ├── AccessDenied          403
@@ -87,6 +98,52 @@ class BoundsUnknown(Refused):
 
 class NotSignedIn(Refused):
     """There is no token, or it is not one of this node's."""
+class GraphRefused(Refused):
+    """A model that this node will not build, or not with these weights. Each reason has a class, all have one code."""
+
+    code, status = Code.GRAPH_REFUSED, 400
+
+
+class GraphNotRunnable(GraphRefused):
+    """The graph cannot be built, or what is built does not give one row for each record."""
+
+
+class RowsMixed(GraphRefused):
+    """What the model gives for a row depends on the other rows, so one record's influence has no bound."""
+
+
+class OutputNotFinite(GraphRefused):
+    """The model gives infinities on ordinary rows."""
+
+
+class WeightsTooLarge(GraphRefused):
+    """The weights are more bytes than the graph's parameters take."""
+
+
+class WeightsUnreadable(GraphRefused):
+    """The weights are not a whole safetensors file."""
+
+
+class WeightNamesDiffer(GraphRefused):
+    """The weights hold other tensors than the graph has parameters."""
+
+
+class WeightShapesDiffer(GraphRefused):
+    """A tensor has another shape than the graph's parameter of its name."""
+
+
+class WeightTypeWrong(GraphRefused):
+    """A tensor is not of 32-bit floats."""
+
+
+class WeightNotFinite(GraphRefused):
+    """A tensor holds infinities or values that are not numbers."""
+
+
+class WeightOutOfBounds(GraphRefused):
+    """A tensor holds a number larger than any training needs."""
+
+
 
     code, status = Code.NOT_SIGNED_IN, 401
 

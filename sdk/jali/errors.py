@@ -12,6 +12,7 @@
     │   ├── InvalidRequest     an input has the wrong form; field names it
     │   ├── BodyTooLarge       the message is longer than the node reads
     │   ├── BoundsUnknown      the owner declared no bounds for this column
+    │   ├── GraphRefused       the node will not build this model, or not with these weights
     │   ├── WrongColumnType    this statistic is for another type of column
     │   ├── UnknownColumn      (also a KeyError)
     │   ├── UnknownDataset     (also a KeyError)
@@ -28,6 +29,7 @@
     ├── NotOffered             the node does not announce this statistic
     ├── NotCombinable          the nodes' public facts differ
     ├── PartlyAnswered         a federation's question was answered by some nodes only
+    ├── NotTransportable       a model holds what cannot travel as data
     └── DecisionPending        (also a TimeoutError) the owner has not decided yet
 
 Refusals that follow from public facts alone are raised before anything is sent, with the same class.
@@ -119,6 +121,10 @@ class WrongColumnType(Refused):
     """This statistic is for another type of column."""
 
 
+class GraphRefused(Refused):
+    """The node will not build this model, or not with these weights; the sentence says why."""
+
+
 class UnknownColumn(Refused, KeyError):
     """The dataset has no column of this name."""
 
@@ -183,6 +189,10 @@ class PartlyAnswered(JaliError):
     """
 
 
+class NotTransportable(JaliError):
+    """A model holds what cannot travel as data; the sentence names the line and the way around."""
+
+
 class DecisionPending(JaliError, TimeoutError):
     """The owner has not decided within the time that the caller would wait."""
 
@@ -213,3 +223,4 @@ def from_problem(problem: Problem) -> Refused:
     """Return the exception for a node's refusal, of the same name as its code."""
     kind = BY_CODE.get(problem.code, Refused)
     return kind(problem.detail, field=problem.field, facts=problem.facts, status=problem.status)
+    Code.GRAPH_REFUSED: GraphRefused,

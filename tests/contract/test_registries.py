@@ -66,9 +66,15 @@ def test_a_statistic_names_the_columns_that_it_reads_and_describes_itself(ask: A
 
 
 def test_each_code_has_one_refusal_of_its_name() -> None:
-    found = {kind.code: kind for kind in subclasses(Refused)}
-    assert len(found) == len(subclasses(Refused)), "two refusals share a code"
+    named = [kind for kind in subclasses(Refused) if "code" in vars(kind)]
+    found = {kind.code: kind for kind in named}
+    assert len(found) == len(named), "two refusals share a code"
     assert {code: kind.__name__ for code, kind in found.items()} == {code: code.class_name for code in Code}
+
+
+def test_a_refusal_without_a_code_of_its_own_is_a_reason_of_one_that_has() -> None:
+    reasons = [kind for kind in subclasses(Refused) if "code" not in vars(kind)]
+    assert {kind.__bases__ for kind in reasons} == {(errors.GraphRefused,)}
 
 
 def test_statuses_are_those_of_the_table_in_the_docstring() -> None:

@@ -23,6 +23,7 @@ class Code(StrEnum):
     EPSILON_TOO_SMALL = "epsilon_too_small"
     GRANT_REQUIRED = "grant_required"
     INVALID_REQUEST = "invalid_request"
+    GRAPH_REFUSED = "graph_refused"
     NOT_SIGNED_IN = "not_signed_in"
     NODE_UNAVAILABLE = "node_unavailable"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
