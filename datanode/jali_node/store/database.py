@@ -67,7 +67,8 @@ def _options(url: URL) -> dict[str, Any]:
     quiet = {"hide_parameters": True}  # what is stored does not belong into the text of an error
     if url.get_backend_name() == "sqlite":
         return {**quiet, "connect_args": {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}}
-    return {**quiet, "pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    durable = {"options": "-c synchronous_commit=on"}  # `begin` must outlive the machine, whatever the server's default
+    return {**quiet, "pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": durable}
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

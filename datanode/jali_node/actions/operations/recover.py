@@ -1,5 +1,7 @@
 """What a killed process left behind is settled before the node serves again."""
 
+import contextlib
+
 from sqlalchemy import select
 
 from jali_node.ledger import book
@@ -15,12 +17,14 @@ def recover(node: Node) -> tuple[int, int]:
     A begun spend stands: its rows may have been read. Settling also fences it off: should its process still live,
     its answer can no longer be committed, and so never leaves.
     """
-    with node.database.writing() as session:
+    with node.database.reading() as session:
         of_questions = select(SpendRow.id).where(SpendRow.job_id.is_(None))
         begun = session.scalars(of_questions.where(SpendRow.state == book.BEGUN)).all()
         held = session.scalars(of_questions.where(SpendRow.state == book.HELD)).all()
-        for spend_id in begun:
-            book.settle(session, spend_id)
-        for spend_id in held:
-            book.free(session, spend_id)
+    for step, spends in ((book.settle, begun), (book.free, held)):
+        for (
+            spend_id
+        ) in spends:  # a transaction each: together they would take locks in another order than spending does
+            with node.database.writing() as session, contextlib.suppress(book.IllegalStep):
+                step(session, spend_id)
     return len(begun), len(held)
