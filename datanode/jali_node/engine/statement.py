@@ -5,6 +5,7 @@ evaluates a branch that it does not need. The few functions used mean the same o
 `floor(v + 0.5)` for rounding, explicit casts, no division of integers.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,18 @@ def table(view: str, tally: Tally) -> sa.TableClause:
     """Return the view, with the columns that a tally reads."""
     columns = {part.column.name for part in (*tally.groups, *tally.terms)}
     return sa.table(view, *(sa.column(name) for name in sorted(columns)))
+
+
+def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
+    """Return the query for rows themselves: doubles (NULL where missing), and categories' codes in card order."""
+    table = sa.table(view, *(sa.column(column.name) for column in columns))
+    return sa.select(*(_row_value(column, table).label(f"c{i}") for i, column in enumerate(columns)))
+
+
+def _row_value(column: Column, table: sa.TableClause) -> Sql:
+    if column.type is ColumnType.CATEGORY:
+        return sa.cast(_group(Categories(column), table), sa.BigInteger)
+    return sa.cast(table.c[column.name], sa.Double)
 
 
 def _sum(code: Sql, term: Power) -> Sql:

@@ -2,8 +2,10 @@
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -123,6 +125,20 @@ class Warehouse:
             result[(slice(None), *row[:keys])] = sums
         return result
 
+    def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+        """Return the rows themselves, for training alone. They never leave the node.
+
+        Returns:
+            for each column an array over the rows: float64 with NaN where an integer or number is missing, or int64
+            codes of a category in the card's order, one code more standing for missing or undeclared.
+        """
+        self._attach(snapshot)
+        query = statement.rows(snapshot.version, columns).compile(dialect=_DIALECT)
+        values = [query.params[name] for name in query.positiontup or ()]
+        with self._cursor() as cursor:
+            found = cursor.execute(str(query), values).fetchnumpy()
+        return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}
+
     def close(self) -> None:
         """Let go of the files."""
         self._duckdb.close()
@@ -149,6 +165,13 @@ class Warehouse:
         with self._cursor() as cursor:
             csv.snapshot(cursor, path, columns, target)
         return target
+
+
+def _plain(values: Any) -> NDArray[Any]:
+    """Return an array without a mask: what is masked becomes NaN. Codes of categories have nothing to mask."""
+    if isinstance(values, np.ma.MaskedArray):
+        return values.filled(np.nan) if values.dtype.kind == "f" else values.data
+    return np.asarray(values)
 
 
 def _refuse_missing_columns(found: list[str], columns: tuple[Column, ...]) -> None:

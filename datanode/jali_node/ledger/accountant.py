@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from jali.wire.budget import PrivacyLoss
 from jali.wire.money import EPSILON_UNITS, FIXED_MAX
-from jali_node.ledger.event import Composed, Event, Gaussian
+from jali_node.ledger import sampled
+from jali_node.ledger.event import Composed, Event, Gaussian, PoissonSampled, SelfComposed
 from jali_node.ledger.terms import ORDER_UNITS, Terms
 
 ROUNDING = 2
@@ -26,11 +27,29 @@ def charge(event: Event, terms: Terms) -> Charge:
     if isinstance(event, Composed):
         parts = [charge(part, terms).rdp for part in event.events]
         return Charge(tuple(min(FIXED_MAX, sum(costs)) for costs in zip(*parts, strict=True)))
-    return Charge(tuple(_gaussian(event, order) for order in terms.orders))
+    return Charge(tuple(_rounded_up(_divergence(event, order)) for order in terms.orders))
 
 
-def _gaussian(event: Gaussian, order: int) -> int:
-    cost = Fraction(order, ORDER_UNITS) / (2 * Fraction(event.noise_multiplier) ** 2)
+def repeated(cost: Charge, times: int) -> Charge:
+    """Return what `times` events of the same cost come to, each charged, and rounded up, on its own."""
+    return Charge(tuple(min(FIXED_MAX, times * rdp) for rdp in cost.rdp), times * cost.delta)
+
+
+def _divergence(event: Gaussian | PoissonSampled | SelfComposed, order: int) -> Fraction:
+    """Return an event's Rényi divergence at an order (thousandths), or a little more, never less."""
+    if isinstance(event, SelfComposed):
+        return event.times * _divergence(event.event, order)
+    if isinstance(event, Gaussian):
+        return Fraction(order, ORDER_UNITS) / (2 * Fraction(event.noise_multiplier) ** 2)
+    # Sampling can only help: divergences are quasi-convex, and a sample is a mixture of taking part and not.
+    unsampled = _divergence(event.event, order)
+    if event.q == 1:
+        return unsampled
+    bound = sampled.divergence(event.q, event.event.noise_multiplier, order)
+    return unsampled if bound is None else min(unsampled, bound)
+
+
+def _rounded_up(cost: Fraction) -> int:
     return min(FIXED_MAX, math.ceil(cost * EPSILON_UNITS))
 
 

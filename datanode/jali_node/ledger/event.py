@@ -25,6 +25,42 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class PoissonSampled:
+    """One step of a mechanism over a Poisson sample: each privacy unit takes part on its own with probability `q`.
+
+    Neighbours differ by adding or removing one unit. Neither `q` nor what the mechanism divides by may depend on the
+    rows; an empty sample is answered like any other.
+    """
+
+    q: float
+    event: Gaussian
+
+    def __post_init__(self) -> None:
+        if not 0 < self.q <= 1:
+            raise ValueError(f"expected 0 < q <= 1, got {self.q}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        return {"kind": "poisson_sampled", "v": 1, "q": repr(self.q), "event": self.event.record()}
+
+
+@dataclass(frozen=True)
+class SelfComposed:
+    """The same event `times` over, each time with fresh randomness."""
+
+    event: Gaussian | PoissonSampled
+    times: int
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"expected times >= 1, got {self.times}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        return {"kind": "self_composed", "v": 1, "times": self.times, "event": self.event.record()}
+
+
+@dataclass(frozen=True)
 class Composed:
     """Several events about the same privacy units, one after the other or together."""
 
@@ -39,4 +75,4 @@ class Composed:
         return {"kind": "composed", "v": 1, "events": [event.record() for event in self.events]}
 
 
-Event = Gaussian | Composed
+Event = Gaussian | PoissonSampled | SelfComposed | Composed
