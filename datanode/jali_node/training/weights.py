@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from jali.wire.graph import Graph, Shape
+from jali.wire.graph import WEIGHT_MAX, Graph, Shape
 from jali_node.errors import (
     WeightNamesDiffer,
     WeightNotFinite,
@@ -18,7 +18,6 @@ from jali_node.errors import (
     WeightTypeWrong,
 )
 
-MAGNITUDE_MAX = 10_000.0
 HEADER_BYTES = 160
 """Room in the file's header for each tensor; a name, a type, a shape and two offsets take about 90."""
 
@@ -80,5 +79,5 @@ def _refuse_numbers(name: str, tensor: Tensor) -> None:
     if not bool(torch.isfinite(tensor).all()):
         raise WeightNotFinite(f"{name}: holds infinities or values that are not numbers")
     largest = float(tensor.abs().max())
-    if largest > MAGNITUDE_MAX:
-        raise WeightOutOfBounds(f"{name}: expected magnitudes up to {MAGNITUDE_MAX:,.0f}, got {largest:,.6g}")
+    if largest > WEIGHT_MAX:
+        raise WeightOutOfBounds(f"{name}: expected magnitudes up to {WEIGHT_MAX:,.0f}, got {largest:,.6g}")

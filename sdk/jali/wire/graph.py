@@ -16,6 +16,8 @@ NODES_MAX = 200
 SIZE_MAX = 8192
 PARAMETERS_MAX = 5_000_000
 DROPOUT_MAX = 0.95
+WEIGHT_MAX = 10_000.0
+"""The largest magnitude of a weight that travels."""
 
 INPUT = "input"
 """The name of what enters the graph: one record's features."""
