@@ -1,0 +1,1 @@
+"""What Streamlit runs: `main.py`, and one thin file per page: fetch, view model, draw."""

@@ -1,0 +1,31 @@
+"""Every page's frame: who is signed in, where to go, and one place where refusals are told."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from jali import errors
+from jali_portal.app import visit
+from jali_portal.components import markup, trouble
+
+STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(page_title="Jali", page_icon=str(STATIC / "icon.svg"), layout="wide")
+st.logo(str(STATIC / "logo.svg"), size="large")
+markup.style()
+page = st.navigation(
+    [
+        st.Page("pages/inbox.py", title="Inbox", default=True),
+        st.Page("pages/ledger.py", title="Ledger", url_path="ledger"),
+        st.Page("pages/request.py", title="Request", url_path="request", visibility="hidden"),
+    ]
+)
+try:
+    desk = visit.desk()
+    with st.sidebar:
+        markup.signed_in(desk.node.name, desk.me.name)
+    page.run()
+except errors.JaliError as failure:
+    if isinstance(failure, errors.NotSignedIn | errors.TokenExpired):
+        visit.leave()
+    trouble.draw(failure)

@@ -1,0 +1,25 @@
+"""The ledger: the populations' accounts, the entries, and their verification."""
+
+import streamlit as st
+
+from jali_portal import wording
+from jali_portal.app import visit
+from jali_portal.components import accounts, chain, markup
+from jali_portal.viewmodels import ledger
+
+desk = visit.desk()
+markup.title("Ledger")
+markup.quiet(wording.LEDGER_IS)
+book = desk.accounts()
+for population in desk.populations():
+    account = book.account(population.account)
+    accounts.draw(population, ledger.burn_down(population, account, visit.now()) if account else [])
+
+st.subheader("Verification", anchor=False)
+chain.verification(visit.desk)
+
+st.subheader("Entries", anchor=False)
+markup.quiet(wording.LEDGER_IS_PSEUDONYMOUS)
+after, limit = ledger.window(book.entries, chain.page(book.entries))
+entries = desk.ledger_page(after, limit).entries if limit else ()
+chain.draw(ledger.lines(entries, visit.now(), visit.zone()))

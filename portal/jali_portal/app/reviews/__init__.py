@@ -1,0 +1,9 @@
+"""One file for each kind of request: its id's prefix, and how its page is drawn. A new kind is a file and a line."""
+
+from collections.abc import Callable
+
+from jali.wire.ids import PREFIX_REQUEST
+from jali_portal.app.reviews import access
+
+REVIEWS: dict[str, Callable[[str], None]] = {PREFIX_REQUEST: access.draw}
+"""What draws the page of an id, by the id's prefix."""

@@ -1,0 +1,45 @@
+"""Whose browser this is, and when and where they are."""
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from jali import errors
+from jali_portal import reception
+from jali_portal.desk import Desk
+
+
+def cookie() -> str | None:
+    """Return the session id that the browser sent when its connection was opened."""
+    return st.context.cookies.get(reception.of_this_process().cookie)
+
+
+def desk() -> Desk:
+    """Return the signed-in owner's desk.
+
+    Raises:
+        NotSignedIn: nobody is, or not any more.
+    """
+    found = reception.of_this_process().desk(cookie())
+    if found is None:
+        raise errors.NotSignedIn("the session is over")
+    return found
+
+
+def leave() -> None:
+    """End the session."""
+    reception.of_this_process().dismiss(cookie())
+
+
+def now() -> datetime:
+    """Return this moment."""
+    return datetime.now(UTC)
+
+
+def zone() -> tzinfo:
+    """Return the browser's time zone."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (KeyError, ValueError):
+        return UTC

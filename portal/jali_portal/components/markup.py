@@ -1,0 +1,106 @@
+"""HTML by hand. Every value is escaped here; Streamlit's own sanitizer is the second fence."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+STYLE = Path(__file__).with_name("style.css")
+
+
+def style() -> None:
+    """Draw nothing, in the portal's style: its rules hold for the whole page."""
+    st.html(STYLE)
+
+
+def show(html: str) -> None:
+    """Draw HTML whose values have been escaped."""
+    st.html(html)
+
+
+def title(text: str) -> None:
+    """Draw a page's title; its text may come from anybody."""
+    show(f'<h1 class="j-title">{escape(text)}</h1>')
+
+
+def heading(text: str) -> None:
+    """Draw a heading whose text may come from anybody."""
+    show(f'<h3 class="j-heading">{escape(text)}</h3>')
+
+
+def lead(text: str) -> None:
+    """Draw the sentence that says it in short."""
+    show(f'<div class="j-lead">{escape(text)}</div>')
+
+
+def signed_in(node: str, person: str) -> None:
+    """Draw which node this is, who is signed in, and the way out."""
+    show(
+        f'<div class="j-quiet j-small">Data node</div><div class="j-who">{escape(node)}</div>'
+        f'<div class="j-quiet j-small">Signed in</div><div class="j-who">{escape(person)}</div>'
+        '<form class="j-signout" method="post" action="/session/logout"><button type="submit">Sign out</button></form>'
+    )
+
+
+def bar(part: float, whole: float, description: str) -> str:
+    """Return a bar of what is left."""
+    share = 100 * min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
+    return (
+        f'<div class="j-gauge" role="img" aria-label="{escape(description, quote=True)}">'
+        f'<span class="j-left" style="width:{share:.2f}%"></span></div>'
+    )
+
+
+def quiet(text: str) -> None:
+    """Draw a sentence that explains."""
+    show(f'<div class="j-quiet j-small">{escape(text)}</div>')
+
+
+def note(text: str) -> None:
+    """Draw a sentence that must not be missed."""
+    show(f'<div class="j-note" role="note">{escape(text)}</div>')
+
+
+def banner(text: str, *, good: bool) -> None:
+    """Draw what became of something that was just done."""
+    kind = "good" if good else "bad"
+    show(f'<div class="j-banner j-{kind}" role="{"status" if good else "alert"}">{escape(text)}</div>')
+
+
+def empty(headline: str, explanation: str) -> None:
+    """Draw what stands where there is nothing to show."""
+    show(f'<div class="j-empty"><b>{escape(headline)}</b>{escape(explanation)}</div>')
+
+
+def badge(text: str) -> str:
+    """Return a status with its colour; the text says it too."""
+    kind = text.lower() if text in ("Waiting", "Granted", "Denied") else "neutral"
+    return f'<span class="j-badge j-{kind}">{escape(text)}</span>'
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Draw names and values."""
+    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
+    show(f'<dl class="j-facts">{lines}</dl>')
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """Draw a table of escaped text; `numbers` are the columns set to the right."""
+    kinds = ['class="j-num"' if i in numbers else "" for i in range(len(heads))]
+    head = "".join(f'<th scope="col" {kind}>{escape(text)}</th>' for text, kind in zip(heads, kinds, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td {kind}>{escape(text)}</td>" for text, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    show(f'<table class="j-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def image(svg: str, description: str, width: str = "100%") -> None:
+    """Draw an SVG as an image: nothing inside it can run or load."""
+    data = base64.b64encode(svg.encode()).decode()
+    show(
+        f'<img alt="{escape(description, quote=True)}" style="width:{escape(width, quote=True)};max-width:100%" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )

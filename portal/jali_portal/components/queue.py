@@ -1,0 +1,60 @@
+"""The inbox's figures and its table."""
+
+from html import escape
+
+import streamlit as st
+
+from jali_portal.components import markup
+from jali_portal.viewmodels.inbox import Inbox, Row
+
+ROWS_A_PAGE = 20
+REQUEST_PAGE = "pages/request.py"
+HEADS = ("Asked by", "Project", "Dataset", "Quota", "Since", "Status")
+
+
+def figures(inbox: Inbox) -> None:
+    """Draw four cards of one size."""
+    cards = (
+        ("Waiting for you", str(inbox.waiting)),
+        ("Longest wait", inbox.oldest),
+        ("Granted", str(inbox.granted)),
+        ("Denied", str(inbox.denied)),
+    )
+    for place, (name, value) in zip(st.columns(len(cards)), cards, strict=True):
+        place.metric(name, value, border=True, height="stretch")
+
+
+def draw(inbox: Inbox, shown: str) -> None:
+    """Draw the rows, some at a time."""
+    with st.container(border=True):
+        if not inbox.rows:
+            _nothing(shown)
+            return
+        pages = (len(inbox.rows) - 1) // ROWS_A_PAGE + 1
+        place = st.container()
+        number = st.number_input("Page", 1, pages, key=f"page-{shown}", width=140) if pages > 1 else 1
+        with place:
+            _line([f"<span>{escape(head)}</span>" for head in HEADS], "j-row j-head", None)
+            for row in inbox.rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]:
+                _line(_cells(row), "j-row", row)
+
+
+def _cells(row: Row) -> list[str]:
+    plain = (row.person, row.project, row.dataset, row.asked, row.age)
+    return [*(f"<span>{escape(text)}</span>" for text in plain), f"<span>{markup.badge(row.status)}</span>"]
+
+
+def _line(cells: list[str], kind: str, row: Row | None) -> None:
+    text, link = st.columns([9, 1], vertical_alignment="center")
+    with text:
+        markup.show(f'<div class="{kind}">{"".join(cells)}</div>')
+    with link:
+        if row is not None:
+            st.page_link(REQUEST_PAGE, label="Review" if row.waits else "Open", query_params={"id": row.id})
+
+
+def _nothing(shown: str) -> None:
+    if shown == "Waiting":
+        markup.empty("Nothing waits for you", "New requests appear here as soon as somebody asks for access.")
+    else:
+        markup.empty("Nothing here", "No request has this status yet.")

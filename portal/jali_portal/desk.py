@@ -1,0 +1,106 @@
+"""What a signed-in owner reads and decides, over the node's API alone."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jali import errors
+from jali.owner import Owner, Verification
+from jali.transport import Transport
+from jali.wire.budget import PopulationBudget
+from jali.wire.dataset import Dataset
+from jali.wire.ledger import LedgerPage
+from jali.wire.node import NodeInfo
+from jali.wire.person import Me
+from jali.wire.request import AccessRequest, RequestStatus
+from jali_portal.viewmodels.accounts import AccountBook
+
+_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{1,64}")
+
+
+class Desk:
+    """One owner's desk.
+
+    Args:
+        transport: the way to the node, with the owner's token.
+        me: the owner.
+        node: what the node says about itself.
+        accounts: what has been read of the ledger so far; shared by all desks of a portal.
+    """
+
+    def __init__(self, transport: Transport, me: Me, node: NodeInfo, accounts: AccountBook) -> None:
+        self.me = me
+        self.node = node
+        self._transport = transport
+        self._owner = Owner(transport)
+        self._accounts = accounts
+
+    def requests(self) -> list[AccessRequest]:
+        """Return all requests for access, the newest first."""
+        return self._owner.requests()
+
+    def request(self, request_id: str) -> AccessRequest:
+        """Return one request as it is now.
+
+        Raises:
+            UnknownResource: there is none.
+        """
+        return self._transport.get(f"/v1/requests/{checked_id(request_id)}", AccessRequest)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset's card."""
+        return self._transport.get(f"/v1/datasets/{checked_id(dataset_id)}", Dataset)
+
+    def populations(self) -> list[PopulationBudget]:
+        """Return the populations' accounts."""
+        return self._owner.populations()
+
+    def population(self, population_id: str) -> PopulationBudget:
+        """Return one population's account.
+
+        Raises:
+            UnknownResource: there is none.
+        """
+        for population in self.populations():
+            if population.id == population_id:
+                return population
+        raise errors.UnknownResource("there is no such population", field="population")
+
+    def grant(self, request: AccessRequest, epsilon: float, expires_days: int, reason: str) -> AccessRequest:
+        """Grant a request as it was read."""
+        return self._owner.decide(request, RequestStatus.GRANTED, reason, epsilon=epsilon, expires_days=expires_days)
+
+    def deny(self, request: AccessRequest, reason: str) -> AccessRequest:
+        """Deny a request as it was read, for a reason."""
+        return self._owner.decide(request, RequestStatus.DENIED, reason)
+
+    def accounts(self) -> AccountBook:
+        """Return what the ledger says of every account; only entries that are new are fetched."""
+        self._accounts.read_on(self._owner.ledger)
+        return self._accounts
+
+    def ledger_page(self, after: int, limit: int) -> LedgerPage:
+        """Return some entries of the ledger."""
+        return self._transport.get("/v1/ledger", LedgerPage, params={"after": after, "limit": limit})
+
+    def verify_ledger(self, checkpoints: Mapping[int, str]) -> Verification:
+        """Walk the whole chain here, and compare with the node's own walk."""
+        return self._owner.verify_ledger(checkpoints)
+
+    def close(self) -> None:
+        """Close the connections; the token goes with them."""
+        self._transport.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a desk holds a token and is never written anywhere")
+
+
+def checked_id(text: str) -> str:
+    """Return an id that came in an address, if it can be one.
+
+    Raises:
+        UnknownResource: it cannot.
+    """
+    if not _ID.fullmatch(text):
+        raise errors.UnknownResource("there is no request of this id", field="id")
+    return text

@@ -1,0 +1,1 @@
+"""What pages show, as plain values. Nothing here knows the browser."""

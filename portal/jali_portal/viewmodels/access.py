@@ -1,0 +1,99 @@
+"""A request for access, as its reviewer reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from jali.wire.dataset import Column, ColumnType, Dataset
+from jali.wire.request import AccessRequest, RequestStatus
+from jali_portal import wording, words
+from jali_portal.viewmodels.inbox import STATUS
+
+CATEGORIES_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class ColumnLine:
+    """One column: its name, what it means, which values it may show, and whether it is asked for."""
+
+    name: str
+    meaning: str
+    values: str
+    asked: bool
+
+
+@dataclass(frozen=True)
+class Access:
+    """The page's facts, in words."""
+
+    title: str
+    status: str
+    facts: tuple[tuple[str, str], ...]
+    purpose: str
+    dataset_title: str
+    dataset_description: str
+    statistics: tuple[str, ...]
+    columns: tuple[ColumnLine, ...]
+    breadth: str
+    decision: tuple[tuple[str, str], ...]
+
+
+def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo, me: str) -> Access:
+    """Return the page of a request about a dataset."""
+    asked = None if request.columns is None else set(request.columns)
+    population = dataset.population
+    return Access(
+        title=f"{request.person_name} asks for access to {request.dataset_name}",
+        status=STATUS[request.status],
+        facts=(
+            ("Asked by", request.person_name),
+            ("Project", request.project_name),
+            ("Dataset", request.dataset_name),
+            ("About", f"some {population.units:,} {population.unit.value}s of the population {population.name}"),
+            ("Asked", words.moment(request.created_at, now, zone)),
+            ("Quota asked for", words.epsilon(request.epsilon)),
+        ),
+        purpose=request.purpose,
+        dataset_title=dataset.title,
+        dataset_description=dataset.description,
+        statistics=tuple(wording.statistic(kind) for kind in request.statistics or ()),
+        columns=tuple(_line(column, asked) for column in dataset.columns),
+        breadth=_breadth(request, len(dataset.columns)),
+        decision=_decision(request, now, zone, me),
+    )
+
+
+def _breadth(request: AccessRequest, columns: int) -> str:
+    which = "Every statistic" if request.statistics is None else words.counted(len(request.statistics), "statistic")
+    if request.columns is None:
+        return f"{which} over all {words.counted(columns, 'column')}"
+    return f"{which} over {len(request.columns)} of {words.counted(columns, 'column')}"
+
+
+def _line(column: Column, asked: set[str] | None) -> ColumnLine:
+    return ColumnLine(column.name, column.meaning, _values(column), asked is None or column.name in asked)
+
+
+def _values(column: Column) -> str:
+    if column.type is ColumnType.CATEGORY:
+        first = ", ".join(column.categories[:CATEGORIES_SHOWN])
+        more = len(column.categories) - CATEGORIES_SHOWN
+        return first + (f" and {more} more" if more > 0 else "")
+    if column.lower is None or column.upper is None:
+        return "numbers, no bounds declared"
+    unit = f" {column.unit}" if column.unit else ""
+    kind = "whole numbers, " if column.type is ColumnType.INTEGER else ""
+    return f"{kind}{words.number(column.lower)} to {words.number(column.upper)}{unit}"
+
+
+def _decision(request: AccessRequest, now: datetime, zone: tzinfo, me: str) -> tuple[tuple[str, str], ...]:
+    if request.status is RequestStatus.SUBMITTED:
+        return ()
+    lines = [("Decision", STATUS[request.status])]
+    if request.decided_at is not None:
+        lines.append(("Decided", words.moment(request.decided_at, now, zone)))
+    if request.decided_by is not None:
+        lines.append(("By", "you" if request.decided_by == me else f"another owner ({request.decided_by[-8:]})"))
+    if request.expires_at is not None:
+        over = request.expires_at <= now
+        lines.append(("Expired" if over else "Valid until", words.day(request.expires_at, zone)))
+    return (*lines, *((("Told the asker", request.reason),) if request.reason else ()))

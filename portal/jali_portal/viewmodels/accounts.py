@@ -1,0 +1,144 @@
+"""Every account as the ledger's entries make it: its terms, what is used of it, and what was left when.
+
+A Gaussian release costs `a * rho` at every Rényi order `a`; an account has room while at some order the costs stay at
+or below `cap - offset_a`. So room is one number, the largest `rho` that still fits, and rooms subtract exactly.
+Epsilons do not: that is why two quotas of 1 take less than 2 from a cap.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from jali import errors
+from jali.wire.ledger import LedgerEntry
+from jali.wire.money import EPSILON_UNITS
+
+ORDER_UNITS = 1000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An account's Rényi orders, and what turns a cost at each into an epsilon."""
+
+    orders: tuple[float, ...]
+    offsets: tuple[float, ...]
+
+    def room(self, epsilon: float) -> float:
+        """Return the rho of a Gaussian release of this stand-alone price."""
+        pairs = zip(self.orders, self.offsets, strict=True)
+        return max(0.0, max((epsilon - offset) / order for order, offset in pairs))
+
+    def price(self, room: float) -> float:
+        """Return the stand-alone price of a Gaussian release of this rho."""
+        if room <= 0:
+            return 0.0
+        return max(0.0, min(order * room + offset for order, offset in zip(self.orders, self.offsets, strict=True)))
+
+
+@dataclass
+class Account:
+    """One account: `used` is spent and held, by order."""
+
+    id: str
+    kind: str
+    cap: float
+    terms: Terms
+    used: list[float]
+    grant: str | None = None
+    under: str | None = None
+    history: list[tuple[datetime, float]] = field(default_factory=list)
+
+    @property
+    def room(self) -> float:
+        """The largest rho that still fits."""
+        columns = zip(self.terms.orders, self.terms.offsets, self.used, strict=True)
+        return max(0.0, max((self.cap - offset - used) / order for order, offset, used in columns))
+
+    @property
+    def left(self) -> float:
+        """The largest stand-alone price of one Gaussian release that still fits."""
+        return min(self.cap, self.terms.price(self.room))
+
+
+class AccountBook:
+    """Reads the ledger on from where it stopped. One a portal; pages of several owners may read at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read = 0
+        self._accounts: dict[str, Account] = {}
+        self._spends: dict[str, tuple[list[str], list[float]]] = {}
+
+    @property
+    def entries(self) -> int:
+        """How many entries have been read."""
+        return self._read
+
+    def read_on(self, entries: Callable[[int], Iterator[LedgerEntry]]) -> None:
+        """Read the entries that are new.
+
+        Args:
+            entries: gives those behind a position.
+
+        Raises:
+            JaliError: the node did not answer, or an entry is not of the wire's form.
+        """
+        with self._lock:
+            for entry in entries(self._read):
+                try:
+                    self._take(entry)
+                except (KeyError, TypeError, ValueError) as failure:
+                    raise errors.UnexpectedReply(f"ledger entry {entry.seq} is of an unknown form") from failure
+                self._read = entry.seq
+
+    def account(self, account_id: str) -> Account | None:
+        """Return an account."""
+        with self._lock:
+            return self._accounts.get(account_id)
+
+    def quotas(self, account_id: str) -> dict[str, Account]:
+        """Return the quotas under a population's account, by their grant's id."""
+        with self._lock:
+            under = [account for account in self._accounts.values() if account.under == account_id]
+        return {account.grant: account for account in under if account.grant is not None}
+
+    def _take(self, entry: LedgerEntry) -> None:
+        body = entry.body
+        if entry.kind == "account.opened":
+            self._accounts[body["account"]] = _opened(body, entry.at)
+        elif entry.kind == "spend.held":
+            self._spends[body["spend"]] = list(body["accounts"]), [cost / EPSILON_UNITS for cost in body["rdp"]]
+            self._charge(body["spend"], entry.at, +1)
+        elif entry.kind == "spend.freed" and body["spend"] in self._spends:
+            self._charge(body["spend"], entry.at, -1)
+            del self._spends[body["spend"]]
+        elif entry.kind in ("spend.committed", "spend.settled"):
+            self._spends.pop(body.get("spend", ""), None)
+
+    def _charge(self, spend_id: str, at: datetime, sign: int) -> None:
+        paying, costs = self._spends[spend_id]
+        for account_id in paying:
+            account = self._accounts.get(account_id)
+            if account is not None:
+                account.used = [used + sign * cost for used, cost in zip(account.used, costs, strict=True)]
+                account.history.append((at, account.left))
+
+
+def _opened(body: dict[str, Any], at: datetime) -> Account:
+    terms = Terms(
+        tuple(order / ORDER_UNITS for order in body["orders"]),
+        tuple(offset / EPSILON_UNITS for offset in body["offsets"]),
+    )
+    account = Account(
+        id=body["account"],
+        kind=body["kind"],
+        cap=body["cap"] / EPSILON_UNITS,
+        terms=terms,
+        used=[0.0] * len(terms.orders),
+        grant=body.get("grant"),
+        under=body.get("under"),
+    )
+    account.history.append((at, account.left))
+    return account

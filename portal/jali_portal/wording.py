@@ -1,0 +1,148 @@
+"""Every sentence about privacy, in one place, so that they can be read and judged together."""
+
+import math
+
+from jali_portal import words
+
+GRANT_CHARGES_NOTHING = (
+    "Granting charges nothing yet. It opens a quota: each answer is charged to it, and to the population's budget, "
+    "before a row is read."
+)
+CAP_HOLDS = "Whatever is granted, the node refuses what would pass the cap."
+ROWS_ARE_UNITS = (
+    "The promise covers one row. Where a person has several rows, it is weaker for them, by as many rows as they have."
+)
+CHAIN_HOLDS = (
+    "Recomputed here from the entries as downloaded, and in agreement with the node's own walk. This shows that the "
+    "records are unaltered, provided that you compare with a head noted earlier, outside the node. It does not show "
+    "that the noise was honest."
+)
+CARD_IS_DECLARED = "All of this is declared by you from a data dictionary; nothing of it was read off the rows."
+NO_ACCOUNT = "The ledger does not show this population's account, so no cost can be shown and nothing can be decided."
+LEDGER_IS = (
+    "What may still be learned about each population, and every step that led there, in one chain of records that "
+    "nobody can alter unnoticed."
+)
+VERIFICATION_IS = (
+    "Downloads every entry, recomputes the chain of hashes here, and compares it with the node's own walk. It takes "
+    "seconds, reads no row, and can be done at any time."
+)
+LEDGER_IS_PSEUDONYMOUS = "Entries hold pseudonymous ids, digests and whole numbers: no name, no purpose, no value."
+BURN_DOWN = (
+    "The dearest single question that still fits, after each answer. It falls slowly at first: costs compose below "
+    "their sum, so it is not the cap less what was spent."
+)
+NOT_ADDITIVE = "Costs compose below their sum, so what is left falls by less than the quota."
+NOTE_THE_HEAD = "Note this head somewhere else. A later walk that passes it shows that nothing before it was altered."
+OUTDATED = (
+    "Nothing was recorded. The request is not what you read any more, or somebody has decided it in the meantime. "
+    "You see it as it is now: read it again before you decide."
+)
+UNCERTAIN = (
+    "The node did not answer in time, so it is not certain whether this was recorded. Open the request again: it says."
+)
+DENIED = "Denied. The asker reads your reason."
+REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how they know what to change."
+
+_STATISTICS = {
+    "count": "counts",
+    "describe": "summaries (count, mean, spread, quantiles)",
+    "group_by": "figures by group",
+    "histogram": "histograms",
+    "mean": "means",
+    "quantiles": "quantiles",
+    "value_counts": "counts by category",
+}
+_ENTRIES = {
+    "node.created": "Node created",
+    "person.added": "Person added",
+    "token.issued": "Token issued",
+    "project.added": "Project added",
+    "member.added": "Member added to a project",
+    "population.opened": "Population opened",
+    "dataset.registered": "Dataset registered",
+    "request.filed": "Access requested",
+    "request.decided": "Request decided",
+    "grant.given": "Access granted",
+    "account.opened": "Account opened",
+    "spend.held": "Cost set aside",
+    "spend.begun": "Cost charged",
+    "spend.committed": "Answer released",
+    "spend.freed": "Cost given back, nothing was read",
+    "spend.settled": "Charged without an answer",
+    "job.submitted": "Training requested",
+    "job.decided": "Training decided",
+    "job.ended": "Training ended",
+}
+
+
+def statistic(kind: str) -> str:
+    """Return a statistic's name in words."""
+    return _STATISTICS.get(kind, kind.replace("_", " "))
+
+
+def entry(kind: str) -> str:
+    """Return what a ledger entry records."""
+    return _ENTRIES.get(kind, kind.replace(".", " ").replace("_", " ").capitalize())
+
+
+def epsilon_means(epsilon: float, delta: float) -> str:
+    """Say what an epsilon promises about one row."""
+    factor = math.exp(min(epsilon, 700.0))
+    often = f"{factor:.3g}" if factor < 1000 else "more than a thousand"
+    return (
+        f"At most, all answers under this quota together change the odds that any one row is in the table by a factor "
+        f"of {often}, whatever a reader knew before, up to a chance of {words.small(delta)}."
+    )
+
+
+def granted(epsilon: float, days: int) -> str:
+    """Say what was granted."""
+    return (
+        f"Granted {words.epsilon(epsilon)} for {words.counted(days, 'day')}. Questions within it are answered at once."
+    )
+
+
+def spent(epsilon: float, cap: float) -> str:
+    """Say what has been spent."""
+    if epsilon <= 0:
+        return f"Nothing of the cap of {words.epsilon(cap)} has been spent yet."
+    return f"All answers so far cost {words.epsilon(epsilon)} together, of a cap of {words.epsilon(cap)}."
+
+
+def after(left: float, cap: float) -> str:
+    """Say what remains for everybody else."""
+    if left <= 0:
+        return "Used in full, it leaves nothing for anybody else."
+    return f"Used in full, it leaves {words.epsilon(left)} of {words.epsilon(cap)} for everybody else."
+
+
+def passed(heads: str) -> str:
+    """Say that the walk passed what was noted earlier."""
+    return f"The chain passes {heads}: nothing up to there was altered since it was noted."
+
+
+def others(count: int, left: float) -> str:
+    """Say what remains when all other open quotas are used as well."""
+    quotas = words.counted(count, "other open quota")
+    if left <= 0:
+        return f"With {quotas} used in full as well, nothing is left: whoever asks last is refused."
+    return f"With {quotas} used in full as well, {words.epsilon(left)} is left."
+
+
+def questions(count: int) -> str:
+    """Say how many small questions that is."""
+    return "no question at ε 0.1" if count == 0 else f"about {words.counted(count, 'question')} at ε 0.1"
+
+
+def not_usable(left: float) -> str:
+    """Say that a quota is larger than what is left."""
+    return (
+        f"This quota is larger than what is left ({words.epsilon(left)}): only a part of it can be used. "
+        "A smaller one says so from the start."
+    )
+
+
+def above_cap(cap: float) -> str:
+    """Say that the node would refuse such a quota."""
+    return f"The node refuses a quota above the population's cap of {words.epsilon(cap)}."
