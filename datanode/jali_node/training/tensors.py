@@ -64,7 +64,8 @@ def block(column: Column, values: NDArray[Any]) -> Floats:
     """Return a column's features, shape (rows, 1) or (rows, categories), each within -1 and 1."""
     if column.type is ColumnType.CATEGORY:
         codes = np.arange(len(column.categories))
-        return np.equal(values[:, None], codes).astype(np.float32)
+        chosen: Floats = (values[:, None] == codes).astype(np.float32)
+        return chosen
     if column.bounds is None:
         raise ValueError(f"column {column.name} has no bounds")
     lower, upper = column.bounds

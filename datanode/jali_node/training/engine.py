@@ -1,0 +1,170 @@
+"""One round of DP-SGD (Abadi et al. 2016), on Opacus' optimizer: weights in, weights out, and nothing about rows.
+
+A step draws a Poisson sample at the plan's rate, clips each sampled row's gradient to the plan's norm, adds Gaussian
+noise to their sum, and divides by the expected size of a sample. All of it but the rows is public; an empty sample, and
+an empty table, take the same steps with the same noise.
+
+The guarantee is that of the mechanism over real numbers (`plan.NUMERICS`): sums of 32-bit floats depend on their order,
+and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from opacus.optimizers import DPOptimizer
+from torch import Tensor, nn
+
+from jali.wire.graph import WEIGHT_MAX
+from jali_node.training import weights
+from jali_node.training.gradients import Part, Recorder
+from jali_node.training.plan import TrainingPlan
+from jali_node.training.randomness import Randomness
+from jali_node.training.tensors import Rows
+
+CHUNK_VALUES = 2**24
+"""Activations and gradients of at most about so many values are held at a time."""
+BELOW = 1 - 2.0**-18
+"""Rows are clipped this much below the norm, which rounding in 32-bit floats then cannot reach."""
+
+Places = dict[Tensor, slice]
+
+
+class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
+    """Opacus' optimizer over one flat parameter, whose clipping survives any number that a gradient can hold.
+
+    Where a row's gradient is not finite it counts as zero. `where` chooses: zero times infinity is not a number, and
+    one row would show in every weight.
+    """
+
+    def __init__(self, flat: nn.Parameter, plan: TrainingPlan, randomness: Randomness) -> None:
+        super().__init__(
+            torch.optim.SGD([flat], lr=plan.learning_rate),
+            noise_multiplier=plan.noise_multiplier,
+            max_grad_norm=plan.clip_norm,
+            expected_batch_size=plan.expected_batch,
+        )
+        self._randomness = randomness
+        self.zero_grad()
+
+    def zero_grad(self, set_to_none: bool = False) -> None:
+        """Begin a step: nothing is summed yet."""
+        super().zero_grad(set_to_none)
+        for flat in self.params:
+            flat.grad_sample = flat.new_empty(0)
+            flat.summed_grad = torch.zeros_like(flat, requires_grad=False)
+
+    def take_in(self, parts: list[Part], present: Tensor, places: Places) -> None:
+        """Clip rows' gradients and add them to the step's sum; rows that are not `present` add nothing."""
+        norms = torch.stack([part.squared_norms() for part in parts]).sum(0).sqrt()
+        factors = torch.clamp(self.max_grad_norm * BELOW / norms, max=1.0)
+        factors = torch.where(torch.isfinite(norms) & present, factors, 0.0).float()
+        [flat] = self.params
+        for part in parts:
+            for parameter, total in part.weighted_sums(factors):
+                flat.summed_grad[places[parameter]] += total.reshape(-1)
+
+    def clip_and_accumulate(self) -> None:
+        """Do nothing: `take_in` has clipped and summed, a part of the sample at a time."""
+
+    def add_noise(self) -> None:
+        """Make the step's gradient of its sum and fresh noise from the cryptographic generator."""
+        for flat in self.params:
+            noise = torch.from_numpy(self._randomness.normals(flat.numel()))
+            noised = flat.summed_grad.double() + self.noise_multiplier * self.max_grad_norm * noise
+            flat.grad = noised.to(flat.dtype)
+
+
+def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomness | None = None) -> bytes:
+    """Take the plan's steps of one round, and return the new weights.
+
+    Args:
+        model: checked, with the weights that the round begins with; they are changed.
+        rows: all of the table.
+        plan: of a round that is charged already. May be run once for each charge, and no more.
+        randomness: keyed in this process; a fresh one by default.
+
+    Returns:
+        a safetensors file. With its noise it is what `plan.round_event` says, under `plan.NUMERICS`.
+
+    Raises:
+        ValueError: the model is none that can be trained; this depends on the model alone.
+    """
+    randomness = randomness or Randomness()
+    flat, places = _flattened(model)
+    optimizer = ClippingOptimizer(flat, plan, randomness)
+    with Recorder(model) as recorder, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(randomness.seed())
+        recorder.parts(torch.zeros(2, rows.features.shape[1]), _losses(torch.zeros(2)))  # whatever fails, fails here
+        for _ in range(plan.steps_per_round):
+            optimizer.zero_grad()
+            for chunk in _chunks(randomness.sample(len(rows.target), plan.q), model):
+                features, target, present = (torch.from_numpy(a[chunk]) for a in _arrays(rows))
+                optimizer.take_in(recorder.parts(features, _losses(target)), present, places)
+            optimizer.step()
+            _hold_within_bounds(flat)
+    return weights.write(model)
+
+
+def train_of_nothing(model: nn.Module, width: int, plan: TrainingPlan, randomness: Randomness | None = None) -> bytes:
+    """Take the same steps over an empty table: the answer where rows could not be read or trained on."""
+    nothing = Rows(np.zeros((0, width), np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
+    return train(model, nothing, plan, randomness)
+
+
+def _losses(target: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return each row's binary cross-entropy, never their mean, in which a row's share depends on the others."""
+
+    def losses(output: Tensor) -> Tensor:
+        if output.shape != (len(target), 1):
+            raise ValueError(f"expected an output of shape ({len(target)}, 1), got {tuple(output.shape)}")
+        return nn.functional.binary_cross_entropy_with_logits(output[:, 0], target, reduction="none")
+
+    return losses
+
+
+def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:
+    """Return one parameter that holds the model's, and where each lies: one clipped sum and one noise draw a step.
+
+    The model's parameters become views of it.
+    """
+    parameters = list(model.parameters())
+    flat = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in parameters]))
+    places: Places = {}
+    start = 0
+    for parameter in parameters:
+        places[parameter] = slice(start, start + parameter.numel())
+        parameter.data = flat.data[places[parameter]].view_as(parameter)
+        start += parameter.numel()
+    return flat, places
+
+
+def _chunks(positions: NDArray[np.intp], model: nn.Module) -> list[NDArray[np.intp]]:
+    """Divide a sample so that no chunk holds more than about `CHUNK_VALUES` numbers for its rows."""
+    if not len(positions):
+        return []
+    size = max(1, CHUNK_VALUES // values_per_row(model))
+    return np.split(positions, range(size, len(positions), size))
+
+
+def values_per_row(model: nn.Module) -> int:
+    """Return about how many numbers a row takes while its gradient is computed."""
+    per_layer = (
+        layer.in_features + layer.out_features
+        if isinstance(layer, nn.Linear)
+        else sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        for layer in model.modules()
+    )
+    return 4 * max(1, sum(per_layer))
+
+
+def _hold_within_bounds(flat: nn.Parameter) -> None:
+    """Keep weights such that the next round takes them. They are noised already: this looks at nothing else."""
+    with torch.no_grad():
+        flat.nan_to_num_(nan=0.0).clamp_(-WEIGHT_MAX, WEIGHT_MAX)
+
+
+def _arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
+    return rows.features, rows.target, rows.present
