@@ -73,8 +73,9 @@ def load(graph: Graph, weights: bytes) -> nn.Module:
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
     if found != {name: (shape, torch.float32) for name, shape in graph.parameters.items()}:
         raise UnexpectedReply("the weights are not this graph's: other names, shapes or types")
-    replica = Replica(graph)
-    replica.load_state_dict(tensors, strict=True)
+    with torch.device("meta"):  # so that no weights are drawn only to be replaced
+        replica = Replica(graph)
+    replica.load_state_dict(tensors, strict=True, assign=True)
     return replica.eval()
 
 
