@@ -27,9 +27,9 @@
     ├── ProfileMissing         no address or token is known: `jali login`
     ├── AmbiguousProject       several projects, none chosen
     ├── NotOffered             the node does not announce this statistic
+    ├── NotTransportable       a model holds what cannot travel as data
     ├── NotCombinable          the nodes' public facts differ
     ├── PartlyAnswered         a federation's question was answered by some nodes only
-    ├── NotTransportable       a model holds what cannot travel as data
     └── DecisionPending        (also a TimeoutError) the owner has not decided yet
 
 Refusals that follow from public facts alone are raised before anything is sent, with the same class.
@@ -117,12 +117,12 @@ class BoundsUnknown(Refused):
     """The owner declared no bounds for this column, so its statistics have no bounded sensitivity."""
 
 
-class WrongColumnType(Refused):
-    """This statistic is for another type of column."""
-
-
 class GraphRefused(Refused):
     """The node will not build this model, or not with these weights; the sentence says why."""
+
+
+class WrongColumnType(Refused):
+    """This statistic is for another type of column."""
 
 
 class UnknownColumn(Refused, KeyError):
@@ -177,6 +177,10 @@ class NotOffered(JaliError):
     """The node does not announce this statistic among its capabilities, so nothing was sent."""
 
 
+class NotTransportable(JaliError):
+    """A model holds what cannot travel as data; the sentence names the line and the way around."""
+
+
 class NotCombinable(JaliError):
     """The nodes' public facts differ, so their answers would not add up. No node was charged."""
 
@@ -187,10 +191,6 @@ class PartlyAnswered(JaliError):
     `facts["answered"]` holds release ids and `facts["failed"]` what went wrong, both by the node's name. The
     releases are stored, so asking the same again is free at the nodes that answered.
     """
-
-
-class NotTransportable(JaliError):
-    """A model holds what cannot travel as data; the sentence names the line and the way around."""
 
 
 class DecisionPending(JaliError, TimeoutError):
@@ -207,6 +207,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.DECISION_OUTDATED: DecisionOutdated,
     Code.EPSILON_TOO_SMALL: EpsilonTooSmall,
     Code.GRANT_REQUIRED: GrantRequired,
+    Code.GRAPH_REFUSED: GraphRefused,
     Code.INVALID_REQUEST: InvalidRequest,
     Code.NODE_UNAVAILABLE: NodeUnavailable,
     Code.NOT_SIGNED_IN: NotSignedIn,
@@ -223,4 +224,3 @@ def from_problem(problem: Problem) -> Refused:
     """Return the exception for a node's refusal, of the same name as its code."""
     kind = BY_CODE.get(problem.code, Refused)
     return kind(problem.detail, field=problem.field, facts=problem.facts, status=problem.status)
-    Code.GRAPH_REFUSED: GraphRefused,
