@@ -96,8 +96,6 @@ class BoundsUnknown(Refused):
     code, status = Code.BOUNDS_UNKNOWN, 400
 
 
-class NotSignedIn(Refused):
-    """There is no token, or it is not one of this node's."""
 class GraphRefused(Refused):
     """A model that this node will not build, or not with these weights. Each reason has a class, all have one code."""
 
@@ -144,6 +142,8 @@ class WeightOutOfBounds(GraphRefused):
     """A tensor holds a number larger than any training needs."""
 
 
+class NotSignedIn(Refused):
+    """There is no token, or it is not one of this node's."""
 
     code, status = Code.NOT_SIGNED_IN, 401
 

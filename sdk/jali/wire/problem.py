@@ -22,8 +22,8 @@ class Code(StrEnum):
     DECISION_OUTDATED = "decision_outdated"
     EPSILON_TOO_SMALL = "epsilon_too_small"
     GRANT_REQUIRED = "grant_required"
-    INVALID_REQUEST = "invalid_request"
     GRAPH_REFUSED = "graph_refused"
+    INVALID_REQUEST = "invalid_request"
     NOT_SIGNED_IN = "not_signed_in"
     NODE_UNAVAILABLE = "node_unavailable"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
