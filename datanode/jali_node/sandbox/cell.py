@@ -1,0 +1,127 @@
+"""Starting a worker's process, feeding it, and ending it: on time, whatever it does."""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jali_node.sandbox import message
+from jali_node.sandbox.limits import Limits
+
+CHILD = ("-m", "jali_node.sandbox.child")
+PROBE = ("-m", "jali_node.sandbox.probe")
+_BLOCK = 2**20
+_HEADER_MAX = 1024
+
+
+class SandboxFailed(Exception):
+    """A worker did not give the one reply that was asked of it. The message holds nothing that it wrote."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A worker's reply, and behind which walls it was made."""
+
+    reply: bytes
+    tier: int
+
+
+def run(task: bytes, limits: Limits, reply_max: int, program: Sequence[str] = CHILD) -> Finished:
+    """Start a process without environment or secrets, hand it a task, and return its reply.
+
+    Args:
+        task: one message, for its standard input.
+        limits: what it may use; at `wall_s` it is killed.
+        reply_max: how many bytes its reply may have.
+        program: arguments for this Python; the limits follow them.
+
+    Raises:
+        SandboxFailed: it was killed, ran out of something, or wrote anything but one reply. Nothing of it is left.
+    """
+    deadline = time.monotonic() + limits.wall_s
+    with tempfile.TemporaryDirectory(prefix="jali-cell-") as scratch:
+        process = subprocess.Popen(  # noqa: S603 - this Python, and modules of this package
+            [sys.executable, "-I", "-B", *program, *limits.arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=scratch,
+            env={},
+            close_fds=True,
+            start_new_session=True,
+        )
+        try:
+            written = _exchanged(process, task, deadline, reply_max + _HEADER_MAX)
+            status = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise SandboxFailed(f"the worker was killed after {limits.wall_s:g} s") from None
+        finally:
+            _end(process)
+    if status != 0:
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        raise SandboxFailed(f"the worker ended {how}")
+    return _finished(written, reply_max)
+
+
+def tier() -> int:
+    """Return the tier that workers reach on this machine, by starting one that has nothing to do.
+
+    Raises:
+        SandboxFailed: none can be started.
+    """
+    return run(b"", Limits(wall_s=60.0), 0, PROBE).tier
+
+
+def _exchanged(process: "subprocess.Popen[bytes]", task: bytes, deadline: float, most: int) -> bytes:
+    """Feed the process and collect what it writes until it closes its end, `most` is passed, or time is up."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe, as asked
+    feeder = threading.Thread(target=_fed, args=(process, task), daemon=True)
+    feeder.start()
+    written = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(written) <= most:
+            left = deadline - time.monotonic()
+            if left <= 0 or not selector.select(left):
+                raise subprocess.TimeoutExpired("worker", 0)
+            block = os.read(process.stdout.fileno(), _BLOCK)
+            if not block:
+                return bytes(written)
+            written += block
+    raise SandboxFailed("the worker wrote more than a reply")
+
+
+def _fed(process: "subprocess.Popen[bytes]", task: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe, as asked
+    with contextlib.suppress(OSError), process.stdin as pipe:  # where it ends before it has read, its status says so
+        pipe.write(task)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process with all that it may have started, and take its status."""
+    if process.returncode is None:  # its number is still its own
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _finished(written: bytes, reply_max: int) -> Finished:
+    try:
+        header, reply = message.unpacked(written)
+        facts = json.loads(header)
+        reached = int(facts["tier"])
+    except (ValueError, KeyError, TypeError):
+        raise SandboxFailed("the worker wrote something else than a reply") from None
+    if len(reply) > reply_max:
+        raise SandboxFailed("the worker wrote more than a reply")
+    return Finished(reply, reached)
