@@ -18,12 +18,12 @@ from jali_node.actions.operations.recover import recover
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errors import Refused
 from jali_node.node import Node
-from jali_node.routes import about, datasets, ledger, people, queries, requests
+from jali_node.routes import about, datasets, jobs, ledger, people, queries, requests
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
-ROUTERS = (about.router, people.router, datasets.router, queries.router, requests.router, ledger.router)
+ROUTERS = (about.router, people.router, datasets.router, queries.router, requests.router, jobs.router, ledger.router)
 
 
 def open_node(settings: Settings) -> Node:
@@ -122,7 +122,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return _reply(errors.InvalidRequest(f"{field}: {said}", field=field))
 
 
-_TAGS = frozenset(router_tag.removeprefix("statistic:") for router_tag in about.CAPABILITIES)
+_TAGS = frozenset(announced.removeprefix("statistic:") for announced in about.CAPABILITIES)
 """pydantic names the variant of a union in an error's path; callers did not write it."""
 
 

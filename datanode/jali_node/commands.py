@@ -1,6 +1,7 @@
 """`jali node ...`: everything an owner does at the machine beside the data."""
 
 import functools
+import signal
 import socket
 import sys
 import threading
@@ -120,6 +121,29 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     address, port = listening.getsockname()[:2]
     click.echo(f"{settings.name} answers on http://{address}:{port}")
     server.run(sockets=[listening])
+
+
+@node.command()
+@folder_option
+@click.option("--stop-with-parent", is_flag=True, help="End when standard input is closed.")
+@refusals_as_errors
+def worker(folder: Path, stop_with_parent: bool) -> None:
+    """Train approved jobs until stopped. Needs jali[train]."""
+    try:
+        from jali_node.worker import work
+    except ImportError as error:
+        raise click.ClickException(
+            f"a worker needs the extra: pip install 'jali[train]' (missing: {error.name})"
+        ) from error
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    if stop_with_parent:
+        threading.Thread(target=_set_at_end_of_input, args=(ended,), daemon=True).start()
+    with opened(folder) as opened_node:
+        try:
+            work(opened_node, ended, click.echo)
+        except KeyboardInterrupt:
+            click.echo("stopped; rounds that were begun go on when a worker comes back")
 
 
 @node.command("verify-ledger")
@@ -242,6 +266,11 @@ def create_token_command(folder: Path, person: str, days: int) -> None:
 def _stop_at_end_of_input(server: Any) -> None:
     sys.stdin.read()
     server.should_exit = True
+
+
+def _set_at_end_of_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 COMMANDS = (node,)

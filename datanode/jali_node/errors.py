@@ -26,6 +26,8 @@ Refused
 ├── UnknownResource       404
 ├── DatasetChanged        409  the file is no longer the one that was registered
 ├── DecisionOutdated      409
+├── JobChanged            409  the job is no longer what was approved
+├── ExtraMissing          409  this node lacks what the job needs
 ├── BodyTooLarge          413
 ├── NodeUnavailable       503  the node's own database does not answer
 └── ApprovalRequired      202  not a refusal: an owner has been asked
@@ -194,6 +196,18 @@ class DecisionOutdated(Refused):
     """The request was decided already, or is not the one that was read."""
 
     code, status = Code.DECISION_OUTDATED, 409
+
+
+class JobChanged(Refused):
+    """The job is no longer what its owner decided about, so it does not run."""
+
+    code, status = Code.JOB_CHANGED, 409
+
+
+class ExtraMissing(Refused):
+    """This node has not installed what the job needs; the detail says what to install."""
+
+    code, status = Code.EXTRA_MISSING, 409
 
 
 class BodyTooLarge(Refused):

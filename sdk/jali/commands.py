@@ -103,14 +103,15 @@ def _token(from_stdin: bool) -> str:
 
 @click.command()
 @click.option("--exit", "exit_at_once", is_flag=True, help="Stop everything after the tour.")
-def demo(exit_at_once: bool) -> None:
+@click.option("--hands-on", is_flag=True, help="Wait until you have approved the model in the first node's portal.")
+def demo(exit_at_once: bool, hands_on: bool) -> None:
     """Start nodes with public data on this machine and show what Jali does."""
     try:
         show = importlib.import_module("jali.demo.show")
     except ImportError as failure:
         needs = "`jali demo` needs the extra: pip install 'jali[demo]'"
         raise click.ClickException(f"{needs} (missing: {failure.name})") from failure
-    sys.exit(show.run(exit_at_once=exit_at_once))
+    sys.exit(show.run(exit_at_once=exit_at_once, hands_on=hands_on))
 
 
 COMMANDS = (demo, login)

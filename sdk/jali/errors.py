@@ -19,6 +19,8 @@
     │   ├── UnknownResource    no such request, release or page
     │   ├── DatasetChanged     the data differ from what the owner registered
     │   ├── DecisionOutdated   the request changed after it was read
+    │   ├── JobChanged         the job is no longer what its owner approved
+    │   ├── ExtraMissing       the node lacks what the job needs
     │   └── NodeUnavailable    the node answered that it cannot work now
     ├── NodeUnreachable        nobody answered, or not in time
     ├── UnexpectedReply        an answer that is not of the wire's form
@@ -30,7 +32,9 @@
     ├── NotTransportable       a model holds what cannot travel as data
     ├── NotCombinable          the nodes' public facts differ
     ├── PartlyAnswered         a federation's question was answered by some nodes only
-    └── DecisionPending        (also a TimeoutError) the owner has not decided yet
+    ├── DecisionPending        (also a TimeoutError) the owner has not decided yet
+    ├── JobEnded               a job was denied, cancelled or failed
+    └── RoundPending           (also a TimeoutError) a round's reply is not there yet
 
 Refusals that follow from public facts alone are raised before anything is sent, with the same class.
 """
@@ -145,6 +149,14 @@ class DecisionOutdated(Refused):
     """The request is not what was read, or has been decided already. Read it again."""
 
 
+class JobChanged(Refused):
+    """The job is no longer what its owner approved, so it does not run. Submit it again."""
+
+
+class ExtraMissing(Refused):
+    """The node lacks what the job needs; its owner has to install it."""
+
+
 class NodeUnavailable(Refused):
     """The node cannot work now. What it had begun to charge stays charged; asking again is then free."""
 
@@ -197,6 +209,14 @@ class DecisionPending(JaliError, TimeoutError):
     """The owner has not decided within the time that the caller would wait."""
 
 
+class JobEnded(JaliError):
+    """A training job was denied, withdrawn, cancelled or failed, so it gives no more replies."""
+
+
+class RoundPending(JaliError, TimeoutError):
+    """A round's reply is not there within the time that the caller would wait; `detail` says what it waits for."""
+
+
 BY_CODE: dict[str, type[Refused]] = {
     Code.ACCESS_DENIED: AccessDenied,
     Code.APPROVAL_REQUIRED: ApprovalRequired,
@@ -206,9 +226,11 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.DATASET_CHANGED: DatasetChanged,
     Code.DECISION_OUTDATED: DecisionOutdated,
     Code.EPSILON_TOO_SMALL: EpsilonTooSmall,
+    Code.EXTRA_MISSING: ExtraMissing,
     Code.GRANT_REQUIRED: GrantRequired,
     Code.GRAPH_REFUSED: GraphRefused,
     Code.INVALID_REQUEST: InvalidRequest,
+    Code.JOB_CHANGED: JobChanged,
     Code.NODE_UNAVAILABLE: NodeUnavailable,
     Code.NOT_SIGNED_IN: NotSignedIn,
     Code.TOKEN_EXPIRED: TokenExpired,

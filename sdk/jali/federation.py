@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -20,6 +20,11 @@ from jali.node import Node
 from jali.wire.dataset import Column
 from jali.wire.release import Noised, Release
 from jali.wire.statistics import Statistic
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from jali.training.federated import FederatedJob, TrainingQuote
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -102,6 +107,34 @@ class FederatedDataset(View[NoisyFigure, NoisyTable]):
     def quote(self) -> "View[FederatedQuote, FederatedQuote]":
         """The same questions, answered with each node's price; free, and no row is read."""
         return View(FederatedQuoteDesk(self._members, self._disjoint))
+
+    def training_quote(self, model: "Module", **training: Any) -> "TrainingQuote":
+        """Return what `train` with the same arguments would cost at each node; free, and no row is read."""
+        from jali.training import federated  # needs jali[train]
+
+        return federated.quoted(self._members, federated.forms(self._members, model, **training))
+
+    def train(self, model: "Module", **training: Any) -> "FederatedJob":
+        """Submit a model to be trained with DP-SGD at every node; free until an owner approves.
+
+        Args:
+            model: a `torch.nn.Module`; it travels as data, never as code.
+            training: see `jali.training.federated.forms`: target, features, epsilon, rounds, purpose, and how to step.
+
+        Raises:
+            NotTransportable: the model cannot travel as data; it names the line.
+            NotCombinable: public facts differ. No node was asked.
+            JobEnded, GraphRefused, EpsilonTooSmall: what a node refuses.
+
+        Example::
+
+            job = fed["visits"].train(model, target=("visits", 2), features=["chronic"], epsilon=1.0, rounds=5,
+                                      purpose="who sees a doctor often")
+            model = job.wait(timeout_s=3600).run("run.json").model()
+        """
+        from jali.training import federated  # needs jali[train]
+
+        return federated.submitted(self._members, federated.forms(self._members, model, **training))
 
     def __repr__(self) -> str:
         return f"{self._title()}\n\n{self._schema_text()}\n\n{PER_NODE}"

@@ -7,6 +7,7 @@ from jali import errors
 from jali.eda.facts import built
 from jali.transport import Transport
 from jali.wire.budget import PopulationBudget
+from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 
@@ -95,6 +96,29 @@ class Owner:
             expires_days=expires_days,
         )
         return self._transport.post(f"/v1/requests/{request.id}/decision", decision, AccessRequest)
+
+    def jobs(self) -> list[Job]:
+        """Return all training jobs."""
+        return self._transport.get("/v1/jobs", list[Job])
+
+    def decide_job(self, job: Job, outcome: JobStatus | str, reason: str = "") -> Job:
+        """Approve or deny a training job as it was read, and return it decided. A yes holds its whole price.
+
+        Args:
+            job: the job; its digest is sent, so nobody decides about something they did not see.
+            outcome: "approved" or "denied".
+            reason: what the asker is told; needed for a denial.
+
+        Raises:
+            InvalidRequest: an input has the wrong form, or a denial has no reason.
+            DecisionOutdated: the job was decided since it was read.
+            ExtraMissing: the node cannot train; it says what to install.
+            BudgetExhausted: the population's account has no room for it.
+        """
+        if outcome == JobStatus.DENIED and not reason.strip():
+            raise errors.InvalidRequest("reason: a denial needs a reason, which the asker reads", field="reason")
+        decision = built(JobDecision, digest=job.digest, outcome=outcome, reason=reason)
+        return self._transport.post(f"/v1/jobs/{job.id}/decision", decision, Job)
 
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""

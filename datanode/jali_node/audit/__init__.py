@@ -16,7 +16,9 @@ DATASET_REGISTERED = "dataset.registered"
 REQUEST_FILED = "request.filed"
 REQUEST_DECIDED = "request.decided"
 GRANT_GIVEN = "grant.given"
-ANSWER_REPEATED = "answer.repeated"
+JOB_SUBMITTED = "job.submitted"
+JOB_DECIDED = "job.decided"
+JOB_ENDED = "job.ended"
 
 
 def record(session: Session, kind: str, **body: Any) -> None:

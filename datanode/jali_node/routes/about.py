@@ -8,7 +8,7 @@ from jali_node.routes.signed_in import ServingNode
 from jali_node.statistics import STATISTICS
 
 router = APIRouter(tags=["node"])
-CAPABILITIES = tuple(f"statistic:{module.KIND}" for module in STATISTICS)
+CAPABILITIES = (*(f"statistic:{module.KIND}" for module in STATISTICS), "job:train")
 
 
 @router.get("/v1/node")

@@ -58,4 +58,5 @@ def _furnished(processes: Processes, part: Part, folder: Path, say: Callable[[st
     say(f"{part.name}: a data scientist added, her token made")
     url = processes.serve("node", "serve", "--folder", folder, "--port", "0", "--stop-with-parent")
     say(f"{part.name}: answers on {url}")
+    processes.start("node", "worker", "--folder", folder, "--stop-with-parent")
     return House(part, folder, url, owner_token, scientist_token)

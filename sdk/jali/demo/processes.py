@@ -68,6 +68,11 @@ class Processes:
             raise RuntimeError(f"jali {' '.join(map(str, arguments))} did not start; its log is {self._log}")
         return line[line.index("http") :].strip()
 
+    def start(self, *arguments: str | Path) -> None:
+        """Start a `jali` process that nobody waits for; what it says goes to the log."""
+        with self._log.open("a", encoding="utf-8") as log:
+            self._start(arguments, stderr=log, stdout=log)
+
     def stop(self) -> None:
         """Stop everything: ask, wait `STOP_TIMEOUT_S`, then kill."""
         with self._lock:
@@ -88,7 +93,9 @@ class Processes:
                     with contextlib.suppress(OSError):
                         stream.close()
 
-    def _start(self, arguments: Sequence[str | Path], stderr: int | IO[str]) -> "subprocess.Popen[str]":
+    def _start(
+        self, arguments: Sequence[str | Path], stderr: int | IO[str], stdout: int | IO[str] = subprocess.PIPE
+    ) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "jali", *map(str, arguments)]
         with self._lock:
             if self._closed:
@@ -96,7 +103,7 @@ class Processes:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=stdout,
                 stderr=stderr,
                 text=True,
                 start_new_session=True,

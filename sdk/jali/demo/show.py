@@ -13,6 +13,7 @@ import pandas as pd
 
 import jali
 from jali.dataset import RemoteDataset
+from jali.demo import lesson
 from jali.demo.houses import PROJECT, PURPOSE, House, furnish
 from jali.demo.processes import Processes
 from jali.demo.table import BOUNDED, DATASET, parts
@@ -52,8 +53,12 @@ class Tour:
         print(text, flush=True)
 
 
-def run(*, exit_at_once: bool) -> int:
+def run(*, exit_at_once: bool, hands_on: bool = False) -> int:
     """Show the tour; return the exit status.
+
+    Args:
+        exit_at_once: end after the tour, instead of staying up.
+        hands_on: wait until somebody has approved the model at the first node, in the portal.
 
     Every process ends and every file goes when the tour does, at Ctrl-C too.
     """
@@ -61,10 +66,12 @@ def run(*, exit_at_once: bool) -> int:
     try:
         with _folder() as root, Processes(root / "nodes.log") as processes:
             houses = _nodes(tour, processes, root)
-            _first_look(tour, houses)
+            portal = _desk(tour, processes, houses)
+            nodes = _first_look(tour, houses)
+            _lesson(tour, houses, nodes, root, portal if hands_on else "")
             _ledgers(tour, houses)
             if not exit_at_once:
-                _stay(tour, houses)
+                _stay(tour, houses, portal)
     except KeyboardInterrupt:
         tour.say("stopped; no process and no file is left behind")
         return 130 if exit_at_once else 0
@@ -84,11 +91,19 @@ def _folder() -> Iterator[Path]:
 def _nodes(tour: Tour, processes: Processes, root: Path) -> list[House]:
     tour.chapter("Three insurers each host a data node beside their own table")
     tables = parts()
-    tour.say(f"the RAND Health Insurance Experiment: {sum(len(part.rows) for part in tables):,} rows in three parts")
+    inside, outside = (sum(map(len, sets)) for sets in zip(*((p.rows, p.held_back) for p in tables), strict=True))
+    tour.say(f"the RAND Health Insurance Experiment: {inside:,} rows in three parts, {outside:,} held back for tests")
     return furnish(processes, tables, root, tour.say)
 
 
-def _first_look(tour: Tour, houses: list[House]) -> None:
+def _desk(tour: Tour, processes: Processes, houses: list[House]) -> str:
+    first = houses[0]
+    portal = processes.serve("portal", "--node", first.url, "--port", "0", "--stop-with-parent")
+    tour.say(f"{first.part.name}: its owner's portal is on {portal}")
+    return portal
+
+
+def _first_look(tour: Tour, houses: list[House]) -> list[Node]:
     nodes = [jali.connect(house.url, house.scientist_token, project=PROJECT) for house in houses]
     node, house = nodes[0], houses[0]
     dataset = _free_look(tour, node)
@@ -112,6 +127,7 @@ def _first_look(tour: Tour, houses: list[House]) -> None:
     _answer(tour, groups, everyone, f'fed.groupby("health")["visits"].mean(epsilon={GROUPS:g})')
 
     _limits(tour, dataset)
+    return nodes
 
 
 def _free_look(tour: Tour, node: Node) -> RemoteDataset:
@@ -160,6 +176,17 @@ def _limits(tour: Tour, dataset: RemoteDataset) -> None:
     tour.show(f"before: {before}\nafter:  {dataset.budget()}", "ds.budget()")
 
 
+def _lesson(tour: Tour, houses: list[House], nodes: list[Node], root: Path, portal: str) -> None:
+    tour.chapter("A model travels to the rows: as data, priced, approved by each owner, and trained with DP-SGD")
+    job = lesson.submit(tour.show, nodes)
+    if portal:
+        print(f"\nNow it is your turn: open {portal}, sign in with this token, and approve the job.")
+        print(f"    {houses[0].owner_token}", flush=True)
+    lesson.approve(tour.say, houses, job, by_hand=bool(portal))
+    model = lesson.learn(tour.say, job, root)
+    lesson.report(tour.show, model, houses)
+
+
 def _ledgers(tour: Tour, houses: list[House]) -> None:
     tour.chapter("Each owner's ledger: every spend, under one promise, in a chain that can be checked")
     for house in houses:
@@ -185,8 +212,9 @@ def _ledgers(tour: Tour, houses: list[House]) -> None:
         tour.show(f"{house.part.name}: {report}", "owner.verify_ledger()")
 
 
-def _stay(tour: Tour, houses: list[House]) -> None:
+def _stay(tour: Tour, houses: list[House], portal: str) -> None:
     tour.chapter("The nodes stay up until Ctrl-C. Try them")
+    print(f"{portal}, token {houses[0].owner_token}     # the portal of {houses[0].part.name}")
     for house in houses:
         print(f'jali.connect("{house.url}", token="{house.scientist_token}")     # {house.part.name}')
     sys.stdout.flush()

@@ -5,14 +5,19 @@ Newhouse and the Insurance Experiment Group 1993, "Free for All?". The split is 
 more people pay themselves, the less often they see a doctor.
 """
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 from statsmodels.datasets import randhie
 
+from jali.wire.dataset import Card
+
 DATASET = "doctor_visits"
+HELD_BACK, SEED = 0.2, 1
 POPULATION = "insured_years"
 BOUNDED = ("visits", "chronic", "incentive")
 CARD = """\
@@ -42,6 +47,25 @@ upper = 8
 unit = "log dollars"
 meaning = "log of the yearly incentive to take part"
 
+[columns.coinsurance]
+type = "number"
+lower = 0
+upper = 5
+unit = "log percent"
+meaning = "log of the share that people pay themselves"
+
+[columns.deductible]
+type = "number"
+lower = 0
+upper = 9
+unit = "log dollars"
+meaning = "log of the most that people pay themselves in a year"
+
+[columns.individual]
+type = "category"
+categories = ["no", "yes"]
+meaning = "pays for single visits, up to a limit of their own"
+
 [columns.health]
 type = "category"
 categories = ["excellent", "good", "fair", "poor"]
@@ -56,11 +80,15 @@ meaning = "has a physical limitation"
 
 @dataclass(frozen=True)
 class Part:
-    """One insurer: its name, its rows, and its public figure for how many there are."""
+    """One insurer: its name, its rows, and its public figure for how many there are.
+
+    `rows` lie at its node; `held_back` do not, and are what the demo tests a model on.
+    """
 
     name: str
     folder: str
     rows: pd.DataFrame
+    held_back: pd.DataFrame
     units: int
     suffix: str
 
@@ -76,13 +104,16 @@ class Part:
 
 
 def parts() -> tuple[Part, Part, Part]:
-    """Return the three insurers' tables: 10,997, 5,466 and 3,727 rows."""
+    """Return the three insurers' tables, a fifth of each held back."""
     raw = randhie.load_pandas().data
     rows = pd.DataFrame(
         {
             "visits": raw["mdvis"].astype(int),
             "chronic": raw["disea"],
             "incentive": raw["lpi"],
+            "coinsurance": raw["lncoins"],
+            "deductible": raw["fmde"],
+            "individual": raw["idp"].map({0: "no", 1: "yes"}),
             "health": "excellent",
             "limited": "no",
         }
@@ -90,9 +121,21 @@ def parts() -> tuple[Part, Part, Part]:
     for column, rating in (("hlthg", "good"), ("hlthf", "fair"), ("hlthp", "poor")):
         rows.loc[raw[column] == 1, "health"] = rating
     rows.loc[raw["physlm"] > 0.5, "limited"] = "yes"
+    back = pd.Series(np.random.default_rng(SEED).random(len(rows)) < HELD_BACK, index=rows.index)
     pays = raw["lncoins"]
+
+    def part(name: str, folder: str, mine: "pd.Series[bool]", units: int, suffix: str) -> Part:
+        return Part(name, folder, rows[mine & ~back], rows[mine & back], units, suffix)
+
     return (
-        Part("Free Plan", "free-plan", rows[pays == 0], 11_000, ".parquet"),
-        Part("Shared Cost", "shared-cost", rows[(pays > 0) & (pays < 4)], 5_500, ".parquet"),
-        Part("High Deductible", "high-deductible", rows[pays >= 4], 3_700, ".csv"),
+        part("Free Plan", "free-plan", pays == 0, 8_800, ".parquet"),
+        part("Shared Cost", "shared-cost", (pays > 0) & (pays < 4), 4_400, ".parquet"),
+        part("High Deductible", "high-deductible", pays >= 4, 3_000, ".csv"),
     )
+
+
+def card() -> Card:
+    """Return the public card as the nodes read it."""
+    content = tomllib.loads(CARD)
+    columns = [{"name": name, **facts} for name, facts in content["columns"].items()]
+    return Card.model_validate({**content, "columns": columns})

@@ -11,6 +11,7 @@ import uuid
 PREFIX_ACCOUNT = "acc"
 PREFIX_DATASET = "ds"
 PREFIX_GRANT = "grt"
+PREFIX_JOB = "job"
 PREFIX_NODE = "node"
 PREFIX_PERSON = "per"
 PREFIX_POPULATION = "pop"

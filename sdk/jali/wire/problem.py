@@ -21,9 +21,11 @@ class Code(StrEnum):
     DATASET_CHANGED = "dataset_changed"
     DECISION_OUTDATED = "decision_outdated"
     EPSILON_TOO_SMALL = "epsilon_too_small"
+    EXTRA_MISSING = "extra_missing"
     GRANT_REQUIRED = "grant_required"
     GRAPH_REFUSED = "graph_refused"
     INVALID_REQUEST = "invalid_request"
+    JOB_CHANGED = "job_changed"
     NOT_SIGNED_IN = "not_signed_in"
     NODE_UNAVAILABLE = "node_unavailable"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret

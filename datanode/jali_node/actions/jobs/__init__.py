@@ -1,0 +1,1 @@
+"""Training jobs: submitted, decided, run round by round, and shown."""

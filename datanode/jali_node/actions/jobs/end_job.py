@@ -1,0 +1,36 @@
+"""A job is withdrawn before its decision, or cancelled after it."""
+
+from sqlalchemy import select
+
+from jali.wire.jobs.train import Job, JobStatus
+from jali_node import audit
+from jali_node.actions.jobs.job_plan import shown, visible
+from jali_node.ledger import book
+from jali_node.node import Node
+from jali_node.people.caller import Caller
+from jali_node.policy import job_state
+from jali_node.tables import SpendRow
+
+
+def end_job(node: Node, caller: Caller, job_id: str) -> Job:
+    """Withdraw or cancel: what was not begun is freed, what was begun stands, and its reply is destroyed.
+
+    Raises:
+        UnknownResource: there is no such job, or it is somebody else's.
+        DecisionOutdated: it has ended already.
+    """
+    with node.database.writing() as session:
+        row = visible(session, caller, job_id, lock=True)
+        waiting = row.status == JobStatus.SUBMITTED
+        row.status = job_state.moved(JobStatus(row.status), JobStatus.WITHDRAWN if waiting else JobStatus.CANCELLED)
+        free_what_was_not_begun(session, row.id)
+        audit.record(session, audit.JOB_ENDED, job=row.id, outcome=row.status, by=caller.id)
+        return shown(session, row)
+
+
+def free_what_was_not_begun(session: book.Session, job_id: str) -> int:
+    """Free a job's held rounds and return how many there were."""
+    held = session.scalars(select(SpendRow.id).where(SpendRow.job_id == job_id, SpendRow.state == book.HELD)).all()
+    for spend_id in held:
+        book.free(session, spend_id)
+    return len(held)

@@ -1,0 +1,128 @@
+"""What a stored job means: its training, its digest, its plan. All from public facts."""
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, RoundStatus, Training
+from jali.wire.money import digest, from_fixed
+from jali.wire.person import Role
+from jali_node.errors import JobChanged, UnknownResource
+from jali_node.jobs import train
+from jali_node.ledger import accountant, book, training_price
+from jali_node.ledger.accountant import Charge
+from jali_node.ledger.terms import Terms
+from jali_node.people.caller import Caller
+from jali_node.store import catalog
+from jali_node.store.catalog import Registered
+from jali_node.tables import AccountRow, DatasetRow, JobRoundRow, JobRow, PersonRow, ProjectRow
+from jali_node.training.plan import TrainingPlan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A training as it would run on one dataset version."""
+
+    registered: Registered
+    plan: TrainingPlan
+    terms: Terms
+
+    @property
+    def whole(self) -> Charge:
+        """The cost of all rounds together."""
+        plan = self.plan
+        return training_price.whole_charge(plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds, self.terms)
+
+
+def planned(session: Session, registered: Registered, training: Training) -> Planned:
+    """Plan a training for a dataset version.
+
+    Raises:
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
+    """
+    account = session.get_one(AccountRow, registered.population.account_id)
+    terms = book.terms(account)
+    plan = train.plan(training, registered.card.columns, registered.population.units, terms)
+    return Planned(registered, plan, terms)
+
+
+def job_digest(form: JobForm, version_id: str) -> str:
+    """Bind a decision to everything that runs: the training, the first weights, and the dataset version."""
+    return digest({"form": form.digest, "version": version_id})
+
+
+def form_of(row: JobRow) -> JobForm:
+    """Return the wish as it was sent."""
+    return JobForm(training=Training.model_validate_json(row.training), weights=row.weights)
+
+
+def refuse_if_changed(row: JobRow) -> None:
+    """Hold what is about to run against what was approved.
+
+    Raises:
+        JobChanged: something of it is no longer what the owner decided about.
+    """
+    if job_digest(form_of(row), row.version_id) != row.digest:
+        raise JobChanged("the job is no longer what was approved; submit it again", field="digest")
+
+
+def visible(session: Session, caller: Caller, job_id: str, *, lock: bool = False) -> JobRow:
+    """Return a job that concerns the caller.
+
+    Raises:
+        UnknownResource: there is none, or it is somebody else's.
+    """
+    query = select(JobRow).where(JobRow.id == job_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = session.scalars(query).one_or_none()
+    if row is None or (caller.role is not Role.OWNER and row.person_id != caller.id):
+        raise UnknownResource("there is no such job, or it is not yours", field="job")
+    return row
+
+
+def job_round(session: Session, job_id: str, number: int) -> JobRoundRow | None:
+    """Return a job's round, locked until the transaction ends."""
+    query = select(JobRoundRow).where(JobRoundRow.job_id == job_id, JobRoundRow.number == number)
+    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
+
+
+def quoted(session: Session, found: Planned) -> JobQuote:
+    """Return a plan's price, and whether the population's account has room for it."""
+    account = book.account(session.get_one(AccountRow, found.registered.population.account_id))
+    price = accountant.price(found.whole, found.terms)
+    one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
+    return JobQuote(
+        price=from_fixed(price),
+        per_round=from_fixed(one),
+        noise_multiplier=found.plan.noise_multiplier,
+        sampling_rate=found.plan.q,
+        delta=account.budget().delta,
+        numerics=found.plan.numerics,
+        fits=account.fits(found.whole),
+    )
+
+
+def shown(session: Session, row: JobRow) -> Job:
+    """Return a job as both sides see it."""
+    training = Training.model_validate(json.loads(row.training))
+    found = planned(session, catalog.version(session, row.version_id), training)
+    rounds = session.scalars(select(JobRoundRow.status).where(JobRoundRow.job_id == row.id)).all()
+    return Job(
+        id=row.id,
+        training=training,
+        dataset_name=session.get_one(DatasetRow, row.dataset_id).name,
+        project_name=session.get_one(ProjectRow, row.project_id).name,
+        person=row.person_id,
+        person_name=session.get_one(PersonRow, row.person_id).name,
+        digest=row.digest,
+        status=JobStatus(row.status),
+        quote=quoted(session, found),
+        rounds_done=sum(status == RoundStatus.DONE for status in rounds),
+        created_at=row.created_at,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        reason=row.reason,
+    )

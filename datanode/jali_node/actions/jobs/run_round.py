@@ -1,0 +1,139 @@
+"""One round on the node: claimed, charged, trained in a process of its own, stored, and only then seen.
+
+A claim is a lease. Whoever holds the newest claim may store a reply; what an older one still computes is destroyed. So
+a round whose worker died runs again under its own spend, and one draw at most ever leaves.
+"""
+
+import base64
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from jali.wire.jobs.train import JobStatus, RoundStatus, Training
+from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.jobs.end_job import free_what_was_not_begun
+from jali_node.actions.jobs.job_plan import job_round, planned, refuse_if_changed
+from jali_node.errors import JobChanged
+from jali_node.jobs import train
+from jali_node.ledger import book
+from jali_node.node import Node
+from jali_node.policy import job_state
+from jali_node.store import catalog
+from jali_node.tables import JobRoundRow, JobRow, SpendRow
+
+LEASE_S = 15.0
+log = logging.getLogger(__name__)
+
+
+def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
+    """Return the rounds that a worker may claim: queued, or running under a lease that has ended.
+
+    Each is job, number, and the attempt that a claim would be.
+    """
+    ended = or_(JobRoundRow.lease_until.is_(None), JobRoundRow.lease_until < datetime.now(UTC))
+    query = select(JobRoundRow).where(
+        or_(JobRoundRow.status == RoundStatus.QUEUED, (JobRoundRow.status == RoundStatus.RUNNING) & ended)
+    )
+    with node.database.reading() as session:
+        return [(row.job_id, row.number, row.attempt + 1) for row in session.scalars(query)]
+
+
+def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) -> bool:
+    """Take a round for `LEASE_S`, and begin its spend if nobody has; return whether it is ours.
+
+    A job that is not what was approved fails here, before anything is begun.
+    """
+    with node.database.writing() as session:
+        job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
+        row = job_round(session, job_id, number)
+        if row is None or not _free(row, attempt) or JobStatus(job.status) in job_state.ENDED:
+            return False
+        try:
+            refuse_if_changed(job)
+        except JobChanged as error:
+            job.status, job.reason = job_state.moved(JobStatus(job.status), JobStatus.FAILED), error.detail
+            free_what_was_not_begun(session, job_id)
+            return False
+        if session.get_one(SpendRow, row.spend_id).state == book.HELD:
+            book.begin(session, row.spend_id)
+        row.attempt, row.worker_id, row.status = attempt, worker_id, RoundStatus.RUNNING
+        row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
+        if job.status == JobStatus.QUEUED:
+            job.status = job_state.moved(JobStatus(job.status), JobStatus.RUNNING)
+        return True
+
+
+def _free(row: JobRoundRow, attempt: int) -> bool:
+    if row.attempt + 1 != attempt:
+        return False
+    lease_ended = row.lease_until is None or row.lease_until < datetime.now(UTC)
+    return row.status == RoundStatus.QUEUED or (row.status == RoundStatus.RUNNING and lease_ended)
+
+
+def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
+    """Train a claimed round and store its reply; return whether this attempt's reply was stored.
+
+    Whatever goes wrong once rows may have been read, the reply is the noised update of an empty table.
+    """
+    with node.database.reading() as session:
+        job = session.get_one(JobRow, job_id)
+        row = session.get_one(JobRoundRow, (job_id, number))
+        registered = catalog.version(session, job.version_id)
+        training = Training.model_validate_json(job.training)
+        plan = planned(session, registered, training).plan
+        weights = base64.b64decode(row.weights or "")
+    source = snapshot(registered)
+    with _lease_kept(node, job_id, number, attempt):
+        try:
+            source.file.refuse_if_changed()
+            reply, failed = train.run(node.warehouse, source, training, plan, weights), False
+        except Exception as error:
+            log.warning("round %d of %s could not be trained: %s", number, job_id, type(error).__name__)
+            reply, failed = train.run_of_nothing(training, plan, weights), True
+    return _stored(node, job_id, number, attempt, reply, failed)
+
+
+def _stored(node: Node, job_id: str, number: int, attempt: int, reply: bytes, failed: bool) -> bool:
+    with node.database.writing() as session:
+        job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
+        row = job_round(session, job_id, number)
+        if row is None or row.attempt != attempt or row.status == RoundStatus.DONE:
+            return False
+        if JobStatus(job.status) in job_state.ENDED:
+            book.settle(session, row.spend_id)
+            row.status = RoundStatus.EXPECTED
+            return False
+        row.reply, row.from_failure = base64.b64encode(reply).decode(), failed
+        row.status, row.done_at, row.lease_until = RoundStatus.DONE, datetime.now(UTC), None
+        book.commit(session, row.spend_id, {"job": job_id, "round": number})
+        if number == train.rounds_of(job.training):
+            job.status = job_state.moved(JobStatus(job.status), JobStatus.DONE)
+        return True
+
+
+@contextmanager
+def _lease_kept(node: Node, job_id: str, number: int, attempt: int) -> Iterator[None]:
+    """Renew the lease while the block runs."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while True:
+            with node.database.writing() as session:
+                row = job_round(session, job_id, number)
+                if row is None or row.attempt != attempt:
+                    return
+                row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
+            if ended.wait(LEASE_S / 3):
+                return
+
+    keeper = threading.Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()

@@ -1,0 +1,65 @@
+"""A wish to train reaches the owners; before that, what it would cost."""
+
+from datetime import UTC, datetime
+
+from jali.wire.ids import PREFIX_JOB, new_id
+from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus
+from jali_node import audit
+from jali_node.actions.jobs.job_plan import job_digest, planned, quoted, shown
+from jali_node.jobs import train
+from jali_node.node import Node
+from jali_node.people.caller import Caller
+from jali_node.store import catalog
+from jali_node.tables import JobRow
+
+
+def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
+    """Return what a training would cost. Free; no row is read, nothing is written.
+
+    Raises:
+        Refused: as submitting it would be.
+    """
+    caller.must_belong_to(form.training.project)
+    with node.database.reading() as session:
+        return quoted(session, planned(session, catalog.registered(session, form.training.dataset), form.training))
+
+
+def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
+    """Store a wish to train, checked as far as this node can check it, and return it.
+
+    Raises:
+        AccessDenied, UnknownDataset: not for this person or project.
+        GraphRefused: the model or its weights are not what a node takes.
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
+    """
+    caller.must_belong_to(form.training.project)
+    with node.database.writing() as session:
+        registered = catalog.registered(session, form.training.dataset)
+        found = planned(session, registered, form.training)
+        train.review(form, registered.card.columns)
+        row = JobRow(
+            id=new_id(PREFIX_JOB),
+            dataset_id=registered.dataset.id,
+            version_id=registered.version.id,
+            project_id=form.training.project,
+            person_id=caller.id,
+            training=form.training.model_dump_json(),
+            weights=form.weights,
+            noise_multiplier=repr(found.plan.noise_multiplier),
+            digest=job_digest(form, registered.version.id),
+            status=JobStatus.SUBMITTED,
+            created_at=datetime.now(UTC),
+            reason="",
+        )
+        session.add(row)
+        session.flush()
+        audit.record(
+            session,
+            audit.JOB_SUBMITTED,
+            job=row.id,
+            digest=row.digest,
+            person=caller.id,
+            project=row.project_id,
+            version=row.version_id,
+        )
+        return shown(session, row)

@@ -1,0 +1,71 @@
+"""Training jobs and their rounds."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, status
+
+from jali.wire.jobs.train import ROUNDS_MAX, Job, JobDecision, JobForm, JobQuote, Round, RoundForm
+from jali_node.actions.jobs.decide_job import decide_job
+from jali_node.actions.jobs.end_job import end_job
+from jali_node.actions.jobs.show_jobs import list_jobs, show_job
+from jali_node.actions.jobs.submit_job import quote_job, submit_job
+from jali_node.actions.jobs.submit_round import show_round, submit_round
+from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=PROBLEMS)
+Number = Annotated[int, Path(ge=1, le=10 * ROUNDS_MAX)]
+WAIT_MAX_S = 25.0
+
+
+@router.post("/quotes")
+def quote(node: ServingNode, caller: SignedIn, form: JobForm) -> JobQuote:
+    """Return a training's price. Free."""
+    return quote_job(node, caller, form)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+def submit(node: ServingNode, caller: SignedIn, form: JobForm) -> Job:
+    """File a wish to train."""
+    return submit_job(node, caller, form)
+
+
+@router.get("")
+def jobs(node: ServingNode, caller: SignedIn) -> list[Job]:
+    """Return one's own jobs; an owner sees all."""
+    return list_jobs(node, caller)
+
+
+@router.get("/{job_id}")
+def job(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
+    """Return one job."""
+    return show_job(node, caller, job_id)
+
+
+@router.post("/{job_id}/decision")
+def decide(node: ServingNode, caller: SignedIn, job_id: str, decision: JobDecision) -> Job:
+    """Approve or deny; for owners."""
+    return decide_job(node, caller, job_id, decision)
+
+
+@router.post("/{job_id}/end")
+def end(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
+    """Withdraw a job before its decision, cancel it after."""
+    return end_job(node, caller, job_id)
+
+
+@router.post("/{job_id}/rounds/{number}", status_code=status.HTTP_202_ACCEPTED)
+def begin_round(node: ServingNode, caller: SignedIn, job_id: str, number: Number, form: RoundForm) -> Round:
+    """Queue a round; sent again, it is the same round."""
+    return submit_round(node, caller, job_id, number, form)
+
+
+@router.get("/{job_id}/rounds/{number}")
+def round_so_far(
+    node: ServingNode,
+    caller: SignedIn,
+    job_id: str,
+    number: Number,
+    wait_s: Annotated[float, Query(ge=0, le=WAIT_MAX_S)] = 0.0,
+) -> Round:
+    """Return a round; wait up to `wait_s` seconds for its reply."""
+    return show_round(node, caller, job_id, number, wait_s)

@@ -1,0 +1,75 @@
+"""The worker: takes approved rounds off the queue and trains them, each in a process of its own.
+
+DBOS drives and remembers which step of which round was reached; Jali's own tables own every state. With one worker id
+restarted, DBOS takes the unfinished round up again; with another worker, the lease's end does.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+
+from jali_node.actions.jobs import run_round
+from jali_node.node import Node
+
+QUEUE = "rounds"
+POLL_S = 0.2
+WORKER_ID = "JALI_WORKER_ID"
+log = logging.getLogger(__name__)
+
+
+def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None:
+    """Train rounds until `ended` is set."""
+    worker_id = os.environ.get(WORKER_ID, "worker-1")
+    config: DBOSConfig = {
+        "name": "jali-node",
+        "system_database_url": _queue_url(node),
+        "executor_id": worker_id,
+        "application_version": "1",
+        "log_level": "WARNING",
+        "serializer": DBOSPortableJSONSerializer(),
+    }
+    DBOS(config=config)
+    round_workflow = _workflow(node, worker_id)
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
+    say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
+    try:
+        while not ended.is_set():
+            for job_id, number, attempt in run_round.waiting_rounds(node):
+                with SetWorkflowID(f"{job_id}.{number}.{attempt}"):
+                    DBOS.enqueue_workflow(QUEUE, round_workflow, job_id, number, attempt)
+            ended.wait(POLL_S)
+    finally:
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def _workflow(node: Node, worker_id: str) -> Callable[[str, int, int], bool]:
+    @DBOS.step(name="claim")
+    def claim(job_id: str, number: int, attempt: int) -> bool:
+        return run_round.claim(node, job_id, number, attempt, worker_id)
+
+    @DBOS.step(name="train")
+    def train(job_id: str, number: int, attempt: int) -> bool:
+        started = time.monotonic()
+        stored = run_round.run(node, job_id, number, attempt)
+        log.info("round %d of %s took %.1f s", number, job_id, time.monotonic() - started)
+        return stored
+
+    @DBOS.workflow(name="train_round")
+    def train_round(job_id: str, number: int, attempt: int) -> bool:
+        return claim(job_id, number, attempt) and train(job_id, number, attempt)
+
+    workflow: Any = train_round
+    return workflow  # type: ignore[no-any-return]
+
+
+def _queue_url(node: Node) -> str:
+    """Return where DBOS keeps its own records: a file beside the node's database, or the same PostgreSQL."""
+    if node.database.url.get_backend_name() == "sqlite":
+        return f"sqlite:///{node.settings.folder / 'queue.db'}"
+    return node.database.url.set(drivername="postgresql").render_as_string(hide_password=False)

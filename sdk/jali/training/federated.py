@@ -1,0 +1,224 @@
+"""One model, trained at several nodes: submitted everywhere, approved by each owner, averaged round by round."""
+
+import base64
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jali import errors
+from jali.eda.remote import Remote
+from jali.training import coordinator
+from jali.training.graph import load, trace
+from jali.training.runs import Run, RunFile
+from jali.wire.base import Request
+from jali.wire.features import Threshold, feature_names
+from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
+
+POLL_S = 1.0
+
+
+class Nothing(Request):
+    """An empty body."""
+
+
+SEVERAL = (
+    "A person may be at every node, so these compose; the cap holds per node, and no ledger caps the composed loss."
+)
+
+
+class FederatedJob:
+    """A training job at several nodes. Following it is free; each owner decides at their own node.
+
+    Example::
+
+        job = fed["visits"].train(model, target=("visits", 2), features=["chronic", "health"], epsilon=1.0,
+                                  rounds=5, purpose="who sees a doctor often")
+        job.wait(timeout_s=3600)          # until every owner has approved
+        model = job.run("run.json").model()
+    """
+
+    def __init__(self, members: Mapping[str, Remote], jobs: Mapping[str, Job], forms: Mapping[str, JobForm]) -> None:
+        self._members = dict(members)
+        self.jobs = dict(jobs)
+        self._forms = dict(forms)
+        self._run: Run | None = None
+
+    @property
+    def training(self) -> Training:
+        """What was submitted, as the first node has it."""
+        return next(iter(self.jobs.values())).training
+
+    def refresh(self) -> "FederatedJob":
+        """Look again at every node, and return the same object with what is new."""
+        for node, job in self.jobs.items():
+            self.jobs[node] = self._members[node].transport.get(f"/v1/jobs/{job.id}", Job)
+        return self
+
+    def wait(self, timeout_s: float) -> "FederatedJob":
+        """Wait until every owner has approved.
+
+        Raises:
+            JobEnded: one has denied.
+            DecisionPending: the time is over; it names the nodes whose owners have not decided.
+        """
+        end = time.monotonic() + timeout_s
+        while True:
+            self.refresh()
+            for node, job in self.jobs.items():
+                if job.status in coordinator.ENDED:
+                    raise errors.JobEnded(f"{node}: the job was {job.status}. {job.reason}".strip())
+            waiting = [node for node, job in self.jobs.items() if job.status is JobStatus.SUBMITTED]
+            if not waiting:
+                return self
+            if time.monotonic() >= end:
+                raise errors.DecisionPending(
+                    f"not decided within {timeout_s:g} s at {', '.join(waiting)}; the job stays: wait() again"
+                )
+            time.sleep(POLL_S)
+
+    def run(
+        self,
+        path: str | Path,
+        *,
+        deadline_s: float = 600.0,
+        progress: coordinator.Progress = lambda node, number, what: None,
+    ) -> "FederatedJob":
+        """Train all rounds, or go on with those that the file does not hold yet.
+
+        Args:
+            path: where the run persists; call again with the same file after an interruption.
+            deadline_s: how long one round may take.
+            progress: called with node, round and what has happened.
+
+        Raises:
+            RoundPending, JobEnded: see `jali.errors`; the run stays in its file.
+        """
+        file = RunFile(Path(path))
+        if file.load() is None:
+            file.save(self._fresh())
+        transports = {node: remote.transport for node, remote in self._members.items()}
+        self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=progress)
+        return self
+
+    def model(self) -> Any:
+        """Return the trained model as a `torch.nn.Module`.
+
+        Raises:
+            JobEnded: it has not been run to its end.
+        """
+        if self._run is None or not self._run.done:
+            raise errors.JobEnded("the job has no model yet: run() it to its end first")
+        return load(self.training.graph, base64.b64decode(self._run.weights))
+
+    def end(self) -> "FederatedJob":
+        """Withdraw or cancel it at every node; what was not begun is freed."""
+        for node, job in self.jobs.items():
+            if job.status not in (*coordinator.ENDED, JobStatus.DONE):
+                self.jobs[node] = self._members[node].transport.post(f"/v1/jobs/{job.id}/end", Nothing(), Job)
+        return self
+
+    def _fresh(self) -> Run:
+        form = next(iter(self._forms.values()))
+        return Run(
+            id=uuid.uuid4().hex,
+            jobs={node: job.id for node, job in self.jobs.items()},
+            shares={node: float(self._members[node].card.population.units) for node in self.jobs},
+            rounds=self.training.rounds,
+            weights=form.weights,
+        )
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {node}: {job.status}, {job.rounds_done} of {job.training.rounds} rounds, ε {job.quote.price:.4g}"
+            for node, job in self.jobs.items()
+        ]
+        return "\n".join([self.training.describe(), *lines, SEVERAL])
+
+
+def forms(
+    members: Mapping[str, Remote],
+    model: Any,
+    *,
+    target: tuple[str, float],
+    features: Sequence[str],
+    epsilon: float,
+    rounds: int,
+    purpose: str,
+    steps: int = 20,
+    batch: int = 512,
+    learning_rate: float = 0.5,
+    clip_norm: float = 1.0,
+) -> dict[str, JobForm]:
+    """Return the wish to train a model, as each node is sent it. Nothing is sent.
+
+    Args:
+        members: one dataset at each node.
+        model: a `torch.nn.Module` over the features, with one output: the logit of the target.
+        target: a column and a number; what is predicted is whether the value is at least that.
+        features: columns, in the order of the model's inputs; categories take one input each.
+        epsilon: the stand-alone price of all rounds, at each node.
+        rounds: how often nodes train and are averaged.
+        purpose: what the model is for, at least 10 characters.
+        steps: DP-SGD steps in a round.
+        batch: the expected number of rows in a step.
+        learning_rate: of each step.
+        clip_norm: the largest Euclidean norm of one row's gradient.
+
+    Raises:
+        NotTransportable: the model cannot travel as data; it names the line.
+    """
+    first = next(iter(members.values()))
+    columns = [first.facts.column(name) for name in features]
+    graph, weights = trace(model, len(feature_names(columns)))
+    return {
+        node: JobForm(
+            training=Training(
+                dataset=remote.card.id,
+                project=remote.project(None).id,
+                purpose=purpose,
+                graph=graph,
+                features=tuple(features),
+                target=Threshold(column=target[0], at_least=target[1]),
+                epsilon=epsilon,
+                rounds=rounds,
+                steps=steps,
+                batch=batch,
+                learning_rate=learning_rate,
+                clip_norm=clip_norm,
+            ),
+            weights=base64.b64encode(weights).decode(),
+        )
+        for node, remote in members.items()
+    }
+
+
+class TrainingQuote:
+    """What a training would cost at each node. It cost nothing and read no row."""
+
+    def __init__(self, training: Training, quotes: Mapping[str, JobQuote]) -> None:
+        self.training = training
+        self.quotes = dict(quotes)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {node}: ε {quote.price:.4g} in all ({quote.per_round:.3g} for a round alone), noise multiplier "
+            f"{quote.noise_multiplier:.3g}, sampling rate {quote.sampling_rate:.3g}, δ {quote.delta:g}"
+            f"{'' if quote.fits else ', which the population has no room for'}"
+            for node, quote in self.quotes.items()
+        ]
+        numerics = " and ".join(sorted({quote.numerics for quote in self.quotes.values()}))
+        return "\n".join([f"quote: {self.training.describe()}", *lines, f"numerics: {numerics}. {SEVERAL}"])
+
+
+def quoted(members: Mapping[str, Remote], wishes: Mapping[str, JobForm]) -> TrainingQuote:
+    """Return what each node would charge; free."""
+    quotes = {node: members[node].transport.post("/v1/jobs/quotes", form, JobQuote) for node, form in wishes.items()}
+    return TrainingQuote(next(iter(wishes.values())).training, quotes)
+
+
+def submitted(members: Mapping[str, Remote], wishes: Mapping[str, JobForm]) -> FederatedJob:
+    """Send the wish to every node; free until an owner approves."""
+    jobs = {node: members[node].transport.post("/v1/jobs", form, Job) for node, form in wishes.items()}
+    return FederatedJob(members, jobs, wishes)

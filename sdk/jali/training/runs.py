@@ -1,0 +1,65 @@
+"""Where a run persists: one JSON file, replaced as a whole, so that it is never half written."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A federated run as far as it has come.
+
+    Attributes:
+        id: names the run at the nodes.
+        jobs: the job's id at each node, by the node's name.
+        shares: each node's public weight in the average.
+        rounds: how many there will be.
+        weights: the global model (safetensors in base64) that round `number` begins with.
+        number: the round that comes next, from 1.
+        replies: this round's replies so far, by node.
+    """
+
+    id: str
+    jobs: dict[str, str]
+    shares: dict[str, float]
+    rounds: int
+    weights: str
+    number: int = 1
+    replies: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether all rounds have been averaged."""
+        return self.number > self.rounds
+
+    def with_reply(self, node: str, reply: str) -> "Run":
+        """Return the run with one more reply of this round."""
+        return replace(self, replies={**self.replies, node: reply})
+
+    def with_average(self, weights: str) -> "Run":
+        """Return the run at its next round."""
+        return replace(self, weights=weights, number=self.number + 1, replies={})
+
+
+class RunFile:
+    """Keeps a run; what it holds is what nodes have released, and costs nothing to read again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> Run | None:
+        """Return the run that is kept, or None."""
+        if not self.path.exists():
+            return None
+        return Run(**json.loads(self.path.read_text(encoding="utf-8")))
+
+    def save(self, run: Run) -> None:
+        """Keep a run in place of the one before, durably."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        waiting = self.path.with_suffix(".new")
+        with waiting.open("w", encoding="utf-8") as file:
+            json.dump(asdict(run), file)
+            file.flush()
+            os.fsync(file.fileno())
+        waiting.replace(self.path)

@@ -1,0 +1,1 @@
+"""What may be run: one file per job kind, and what all jobs share."""
