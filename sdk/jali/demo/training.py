@@ -58,7 +58,7 @@ def aims(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def shown(rows: pd.DataFrame, card: Card) -> Tensor:
     """Return rows as a node shows them to a model; the demo needs it to test one, and only it has rows to test on."""
     columns = {column.name: column for column in card.columns}
-    parts = []
+    parts: list[NDArray[np.float32]] = []
     for column in (columns[name] for name in FEATURES):
         values = rows[column.name].to_numpy()
         if column.type is ColumnType.CATEGORY:

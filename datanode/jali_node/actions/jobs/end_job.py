@@ -1,6 +1,7 @@
 """A job is withdrawn before its decision, or cancelled after it."""
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from jali.wire.jobs.train import Job, JobStatus
 from jali_node import audit
@@ -28,7 +29,7 @@ def end_job(node: Node, caller: Caller, job_id: str) -> Job:
         return shown(session, row)
 
 
-def free_what_was_not_begun(session: book.Session, job_id: str) -> int:
+def free_what_was_not_begun(session: Session, job_id: str) -> int:
     """Free a job's held rounds and return how many there were."""
     held = session.scalars(select(SpendRow.id).where(SpendRow.job_id == job_id, SpendRow.state == book.HELD)).all()
     for spend_id in held:

@@ -30,8 +30,9 @@ def average(updates: Sequence[Arrays], weights: Sequence[float]) -> dict[str, ND
     if any(form != forms[0] for form in forms):
         raise ValueError("the nodes' models differ in names or shapes")
     shares = np.asarray(weights, dtype=np.float64) / np.sum(weights)
-    return {
-        name: np.sum([share * update[name].astype(np.float64) for share, update in zip(shares, updates, strict=True)], 0)
-        .astype(np.float32)
-        for name in forms[0]
-    }  # fmt: skip
+    return {name: _mean([update[name] for update in updates], shares) for name in forms[0]}
+
+
+def _mean(arrays: Sequence[NDArray[np.float32]], shares: NDArray[np.float64]) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = np.tensordot(shares, np.stack(arrays).astype(np.float64), axes=1).astype(np.float32)
+    return mean
