@@ -116,9 +116,9 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
         ValueError: the model is none that can be trained; this depends on the model alone.
     """
     randomness = randomness or Randomness()
-    flat, places = _flattened(model)
-    optimizer = ClippingOptimizer(flat, plan, randomness)
     with Recorder(model) as recorder, torch.random.fork_rng(devices=[]):
+        flat, places = _flattened(model)
+        optimizer = ClippingOptimizer(flat, plan, randomness)
         torch.manual_seed(randomness.seed())
         recorder.parts(torch.zeros(2, rows.features.shape[1]), _losses(torch.zeros(2)))  # whatever fails, fails here
         for _ in range(plan.steps_per_round):

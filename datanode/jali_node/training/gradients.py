@@ -4,6 +4,7 @@ A Linear layer's gradient for one row is the outer product of the two, so its no
 a row (Goodfellow 2015, "Efficient per-example gradient computations"). Other layers go through Opacus' grad samplers.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,9 @@ from opacus.grad_sample import GradSampleModule
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+ORDINARY = 2.0**80
+"""Squared norms above this, and those that are no number, are not scaled down but taken for zero. Factors that fit them
+are so small that 32-bit floats round them by whole percents, and a row would count more than it may."""
 SAMPLERS: dict[type[nn.Module], Callable[..., dict[nn.Parameter, Tensor]]] = GradSampleModule.GRAD_SAMPLERS
 
 
@@ -25,9 +29,10 @@ class LinearPart:
     blame: Tensor
 
     def squared_norms(self) -> Tensor:
-        """Return each row's squared gradient norm over this layer, shape (rows,), in double precision."""
-        shown = _squared(self.shown)
-        return (shown + 1 if self.layer.bias is not None else shown) * _squared(self.blame)
+        """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
+        shown, blame = _squared(self.shown), _squared(self.blame)
+        product = (shown + 1 if self.layer.bias is not None else shown) * blame
+        return torch.where((shown <= ORDINARY) & (blame <= ORDINARY), product, math.inf)
 
     def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""
@@ -45,8 +50,9 @@ class SampledPart:
     gradients: dict[nn.Parameter, Tensor]
 
     def squared_norms(self) -> Tensor:
-        """Return each row's squared gradient norm over this layer, shape (rows,), in double precision."""
-        return torch.stack([_squared(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
+        """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
+        squared = torch.stack([_squared(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
+        return torch.where(squared <= ORDINARY, squared, math.inf)
 
     def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""

@@ -7,12 +7,15 @@ torch is not needed.
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from jali_node.errors import InvalidRequest
 from jali_node.ledger import training_price
 from jali_node.ledger.event import SelfComposed
 from jali_node.ledger.terms import Terms
 
 NUMERICS = "idealised numerics"
 """Gradients are summed, and noise is added, in floating point: the guarantee is that of the real-number mechanism."""
+CLIP_NORM_MIN = 1e-6
+"""Below this, rounding in 32-bit floats is no longer small next to the norm."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class TrainingPlan:
     clip_norm: float
     learning_rate: float
     noise_multiplier: float
+
+    def __post_init__(self) -> None:
+        if not CLIP_NORM_MIN <= self.clip_norm < float("inf"):
+            raise InvalidRequest(f"expected clip_norm >= {CLIP_NORM_MIN:g}, got {self.clip_norm:g}", field="clip_norm")
 
     @property
     def numerics(self) -> str:
@@ -79,6 +86,7 @@ class TrainingPlan:
             learning_rate: of plain gradient descent.
 
         Raises:
+            InvalidRequest: the clip norm is too small for the arithmetic.
             EpsilonTooSmall: no noise is large enough.
         """
         q = min(1.0, batch / units)
