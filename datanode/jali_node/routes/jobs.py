@@ -53,7 +53,7 @@ def end(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
     return end_job(node, caller, job_id)
 
 
-@router.post("/{job_id}/rounds/{number}", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{job_id}/rounds/{number}")
 def begin_round(node: ServingNode, caller: SignedIn, job_id: str, number: Number, form: RoundForm) -> Round:
     """Queue a round; sent again, it is the same round."""
     return submit_round(node, caller, job_id, number, form)
