@@ -45,7 +45,7 @@ class Reception:
         clock: seconds that only grow.
     """
 
-    transport: MakeTransport
+    transport: MakeTransport = field(repr=False)
     cookie: str = "jali_portal"
     secure: bool = False
     clock: Callable[[], float] = time.monotonic

@@ -28,12 +28,15 @@ VERIFICATION_IS = (
     "seconds, reads no row, and can be done at any time."
 )
 LEDGER_IS_PSEUDONYMOUS = "Entries hold pseudonymous ids, digests and whole numbers: no name, no purpose, no value."
-BURN_DOWN = (
-    "The dearest single question that still fits, after each answer. It falls slowly at first: costs compose below "
-    "their sum, so it is not the cap less what was spent."
+BURN_DOWN = "The share of the budget that is left, after each answer. The dashed line is where nothing would be left."
+SHARES_ADD_UP = (
+    "Shares are of all that the cap allows, on the scale on which costs add up (Rényi costs). Epsilons do not add up: "
+    "half the epsilon takes about a quarter of the share."
 )
-NOT_ADDITIVE = "Costs compose below their sum, so what is left falls by less than the quota."
+AT_MOST = "The figures after granting suppose that every answer that the quota allows is asked for."
+OVERBOOKED = "Together, the open quotas promise more than is left: whoever asks last is refused."
 NOTE_THE_HEAD = "Note this head somewhere else. A later walk that passes it shows that nothing before it was altered."
+PASSED = "The chain passes the head that you noted: nothing up to there was altered since."
 OUTDATED = (
     "Nothing was recorded. The request is not what you read any more, or somebody has decided it in the meantime. "
     "You see it as it is now: read it again before you decide."
@@ -103,36 +106,20 @@ def granted(epsilon: float, days: int) -> str:
     )
 
 
-def spent(epsilon: float, cap: float) -> str:
-    """Say what has been spent."""
+def promise(units: int, unit: str, cap: float, delta: float) -> str:
+    """Say what a population's account promises."""
+    return (
+        f"Some {units:,} {unit}s. Everything that ever leaves the node about them, to all askers together, keeps "
+        f"{words.epsilon(cap)}, up to a chance of {words.small(delta)}."
+    )
+
+
+def fits(epsilon: float, questions: int) -> str:
+    """Say what still fits for everybody else."""
     if epsilon <= 0:
-        return f"Nothing of the cap of {words.epsilon(cap)} has been spent yet."
-    return f"All answers so far cost {words.epsilon(epsilon)} together, of a cap of {words.epsilon(cap)}."
-
-
-def after(left: float, cap: float) -> str:
-    """Say what remains for everybody else."""
-    if left <= 0:
-        return "Used in full, it leaves nothing for anybody else."
-    return f"Used in full, it leaves {words.epsilon(left)} of {words.epsilon(cap)} for everybody else."
-
-
-def passed(heads: str) -> str:
-    """Say that the walk passed what was noted earlier."""
-    return f"The chain passes {heads}: nothing up to there was altered since it was noted."
-
-
-def others(count: int, left: float) -> str:
-    """Say what remains when all other open quotas are used as well."""
-    quotas = words.counted(count, "other open quota")
-    if left <= 0:
-        return f"With {quotas} used in full as well, nothing is left: whoever asks last is refused."
-    return f"With {quotas} used in full as well, {words.epsilon(left)} is left."
-
-
-def questions(count: int) -> str:
-    """Say how many small questions that is."""
-    return "no question at ε 0.1" if count == 0 else f"about {words.counted(count, 'question')} at ε 0.1"
+        return "Used in full, it leaves no question for anybody else."
+    small = f", or about {words.counted(questions, 'question')} at ε 0.1" if questions else ""
+    return f"Used in full, it leaves others one question of {words.epsilon(epsilon)}{small}."
 
 
 def not_usable(left: float) -> str:

@@ -42,12 +42,25 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def epsilon(amount: float) -> str:
-    """Return an amount with three digits.
+    """Return an amount with three digits; its space does not break.
 
-    >>> epsilon(1.0), epsilon(0.12345), epsilon(0.0)
-    ('ε 1', 'ε 0.123', 'ε 0')
+    >>> epsilon(0.12345).split()
+    ['ε', '0.123']
     """
-    return f"ε {amount:.3g}"
+    return f"ε\u00a0{amount:.3g}"
+
+
+def share(part: float) -> str:
+    """Return a share in percent.
+
+    >>> [share(part).split() for part in (0.974, 0.004, 0.996)]
+    [['97', '%'], ['under', '1', '%'], ['over', '99', '%']]
+    """
+    if 0 < part < 0.01:
+        return "under 1\u00a0%"
+    if 0.99 < part < 1:
+        return "over 99\u00a0%"
+    return f"{part:.0%}".replace("%", "\u00a0%")
 
 
 def small(amount: float) -> str:

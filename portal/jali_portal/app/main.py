@@ -15,9 +15,9 @@ st.logo(str(STATIC / "logo.svg"), size="large")
 markup.style()
 page = st.navigation(
     [
-        st.Page("pages/inbox.py", title="Inbox", default=True),
-        st.Page("pages/ledger.py", title="Ledger", url_path="ledger"),
-        st.Page("pages/request.py", title="Request", url_path="request", visibility="hidden"),
+        st.Page("screens/inbox.py", title="Inbox", default=True),
+        st.Page("screens/ledger.py", title="Ledger", url_path="ledger"),
+        st.Page("screens/request.py", title="Request", url_path="request", visibility="hidden"),
     ]
 )
 try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from jali_portal import wording, words
+from jali_portal import wording
 from jali_portal.components import markup
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import ledger
@@ -56,7 +56,5 @@ def verification(desk: Callable[[], Desk]) -> None:
             markup.banner(found.title, good=found.valid)
             markup.quiet(found.explanation)
             if found.valid:
-                markup.facts([("Head, entry", f"{found.entries:,}"), ("Hash", found.head)])
-                markup.quiet(
-                    wording.NOTE_THE_HEAD if not checkpoints else wording.passed(words.counted(1, "noted head"))
-                )
+                markup.digest(f"Head, the hash of entry {found.entries:,}", found.head)
+                markup.quiet(wording.NOTE_THE_HEAD if not checkpoints else wording.PASSED)

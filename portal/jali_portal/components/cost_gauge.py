@@ -2,6 +2,8 @@
 
 from html import escape
 
+import streamlit as st
+
 from jali_portal import wording, words
 from jali_portal.components import markup
 from jali_portal.viewmodels.cost import Cost
@@ -10,40 +12,52 @@ from jali_portal.viewmodels.cost import Cost
 def draw(cost: Cost) -> None:
     """Draw a quota's cost."""
     markup.show(html(cost))
+    for warning in warnings(cost):
+        markup.note(warning)
+    markup.plain(wording.fits(cost.fits_after, cost.questions_after))
+    markup.plain(wording.epsilon_means(cost.asked, cost.delta))
+    with st.expander("How this is counted"):
+        for sentence in (wording.GRANT_CHARGES_NOTHING, wording.AT_MOST, wording.SHARES_ADD_UP, wording.CAP_HOLDS):
+            markup.quiet(sentence)
+
+
+def warnings(cost: Cost) -> list[str]:
+    """Return what a reviewer must not miss."""
     if cost.above_cap:
-        markup.note(wording.above_cap(cost.cap))
-    elif not cost.usable:
-        markup.note(wording.not_usable(cost.left_now))
-    markup.quiet(wording.epsilon_means(cost.asked, cost.delta))
-    markup.quiet(f"{wording.GRANT_CHARGES_NOTHING} {wording.CAP_HOLDS}")
+        return [wording.above_cap(cost.cap)]
+    if not cost.usable:
+        return [wording.not_usable(cost.fits_now)]
+    return [wording.OVERBOOKED] if cost.overbooked and cost.others else []
 
 
 def html(cost: Cost) -> str:
-    """Return the figures and the bar."""
-    after, now = _share(cost.left_after, cost.cap), _share(cost.left_now, cost.cap)
-    description = (
-        f"Of a cap of {words.epsilon(cost.cap)}, {words.epsilon(cost.left_now)} is left now and "
-        f"{words.epsilon(cost.left_after)} when this quota is used in full."
+    """Return the figures, the bar and its key."""
+    parts = (
+        ("left", "Left for everybody else", cost.left),
+        ("promised", f"Promised in {words.counted(cost.others, 'other open quota')}", cost.promised),
+        ("asked", f"This quota of {words.epsilon(cost.asked)}, at most", cost.quota),
+        ("used", "Used so far, by all askers", cost.used),
     )
-    others = f"<div>{escape(wording.others(cost.others, cost.left_after_all))}</div>" if cost.others else ""
+    seen = [part for part in parts if part[0] != "promised" or cost.others]
+    bar = "".join(f'<span class="j-{kind}" style="width:{100 * share:.3f}%"></span>' for kind, _, share in seen)
+    key = "".join(
+        f'<div><span class="j-key j-{kind}"></span>{escape(name)}</div><div class="j-num">{words.share(share)}</div>'
+        for kind, name, share in seen
+    )
+    description = "; ".join(f"{name}: {words.share(share)}" for _, name, share in seen)
     return f"""
+<div class="j-quiet j-small">Population {escape(cost.population)}, cap {words.epsilon(cost.cap)}</div>
 <div class="j-versus">
-<div><div class="j-quiet j-small">Left now</div><div class="j-figure">{words.epsilon(cost.left_now)}</div>
-<div class="j-quiet j-small">{escape(wording.questions(cost.questions_now))}</div></div>
+{_figure("Left now", cost.left_now, cost.fits_now)}
 <div class="j-arrow" aria-hidden="true">→</div>
-<div><div class="j-quiet j-small">After, at least</div><div class="j-figure">{words.epsilon(cost.left_after)}</div>
-<div class="j-quiet j-small">{escape(wording.questions(cost.questions_after))}</div></div>
+{_figure("After, at least", cost.left_after, cost.fits_after)}
 </div>
-<div class="j-gauge" role="img" aria-label="{escape(description, quote=True)}">
-<span class="j-left" style="width:{after:.2f}%"></span><span class="j-asked" style="width:{now - after:.2f}%"></span>
-</div>
-<div class="j-small">
-<div><span class="j-key j-left"></span>{escape(wording.after(cost.left_after, cost.cap))}</div>
-<div><span class="j-key j-asked"></span>This quota: {words.epsilon(cost.asked)} at most.
-<span class="j-quiet">{escape(wording.NOT_ADDITIVE)}</span></div>
-<div><span class="j-key j-used"></span>{escape(wording.spent(cost.spent, cost.cap))}</div>{others}
-</div>"""
+<div class="j-gauge" role="img" aria-label="{escape(description, quote=True)}">{bar}</div>
+<div class="j-keys">{key}</div>"""
 
 
-def _share(part: float, whole: float) -> float:
-    return 100 * min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
+def _figure(name: str, share: float, fits: float) -> str:
+    return (
+        f'<div><div class="j-quiet j-small">{name}</div><div class="j-figure">{words.share(share)}</div>'
+        f'<div class="j-quiet j-small">{words.epsilon(fits)} in one question</div></div>'
+    )

@@ -64,8 +64,7 @@ def draw(desk: "DeskNow", request: AccessRequest, cost_of: "CostOf", cap: float)
             quota = min(request.epsilon, cap)
             _deny(desk, request)
         else:
-            quota = epsilon(request, cap)
-            _grant(desk, request, quota)
+            quota = _grant(desk, request, cap)
     with place:
         cost_gauge.draw(cost_of(quota))
 
@@ -77,8 +76,11 @@ def told(request_id: str) -> None:
         markup.banner(outcome.text, good=outcome.recorded)
 
 
-def _grant(desk: "DeskNow", request: AccessRequest, quota: float) -> None:
-    days = st.selectbox(
+def _grant(desk: "DeskNow", request: AccessRequest, cap: float) -> float:
+    left, right = st.columns(2)
+    with left:
+        quota = epsilon(request, cap)
+    days = right.selectbox(
         "Valid for", EXPIRIES, index=EXPIRIES.index(90), format_func=lambda d: words.counted(d, "day"),
         key=f"days-{request.id}",
     )  # fmt: skip
@@ -91,6 +93,7 @@ def _grant(desk: "DeskNow", request: AccessRequest, quota: float) -> None:
         on_click=_record,
         args=(desk, request, key, quota, days),
     )
+    return quota
 
 
 def _deny(desk: "DeskNow", request: AccessRequest) -> None:

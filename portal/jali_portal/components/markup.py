@@ -44,18 +44,27 @@ def signed_in(node: str, person: str) -> None:
     )
 
 
-def bar(part: float, whole: float, description: str) -> str:
+def bar(share: float, description: str) -> str:
     """Return a bar of what is left."""
-    share = 100 * min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
     return (
         f'<div class="j-gauge" role="img" aria-label="{escape(description, quote=True)}">'
-        f'<span class="j-left" style="width:{share:.2f}%"></span></div>'
+        f'<span class="j-left" style="width:{100 * min(max(share, 0.0), 1.0):.2f}%"></span></div>'
     )
 
 
 def quiet(text: str) -> None:
     """Draw a sentence that explains."""
     show(f'<div class="j-quiet j-small">{escape(text)}</div>')
+
+
+def plain(text: str) -> None:
+    """Draw a sentence."""
+    show(f'<div class="j-small">{escape(text)}</div>')
+
+
+def digest(name: str, text: str) -> None:
+    """Draw a hash, to be read and copied."""
+    show(f'<div class="j-quiet j-small">{escape(name)}</div><code class="j-digest">{escape(text)}</code>')
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ from jali_portal.components import markup
 from jali_portal.viewmodels.inbox import Inbox, Row
 
 ROWS_A_PAGE = 20
-REQUEST_PAGE = "pages/request.py"
+REQUEST_PAGE = "screens/request.py"
 HEADS = ("Asked by", "Project", "Dataset", "Quota", "Since", "Status")
 
 

@@ -39,7 +39,7 @@ class Terms:
 
 @dataclass
 class Account:
-    """One account: `used` is spent and held, by order."""
+    """One account: `used` is spent and held, by order; `history` is the share that was left after each change."""
 
     id: str
     kind: str
@@ -57,9 +57,10 @@ class Account:
         return max(0.0, max((self.cap - offset - used) / order for order, offset, used in columns))
 
     @property
-    def left(self) -> float:
-        """The largest stand-alone price of one Gaussian release that still fits."""
-        return min(self.cap, self.terms.price(self.room))
+    def share_left(self) -> float:
+        """What part of all that the cap allows is left."""
+        whole = self.terms.room(self.cap)
+        return self.room / whole if whole > 0 else 0.0
 
 
 class AccountBook:
@@ -123,7 +124,7 @@ class AccountBook:
             account = self._accounts.get(account_id)
             if account is not None:
                 account.used = [used + sign * cost for used, cost in zip(account.used, costs, strict=True)]
-                account.history.append((at, account.left))
+                account.history.append((at, account.share_left))
 
 
 def _opened(body: dict[str, Any], at: datetime) -> Account:
@@ -140,5 +141,5 @@ def _opened(body: dict[str, Any], at: datetime) -> Account:
         grant=body.get("grant"),
         under=body.get("under"),
     )
-    account.history.append((at, account.left))
+    account.history.append((at, account.share_left))
     return account

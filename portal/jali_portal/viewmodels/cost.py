@@ -11,46 +11,55 @@ from jali_portal.viewmodels.accounts import Account
 
 QUESTION = 0.1
 """The price of the question that "about N questions" counts."""
+SLACK = 1e-9
+"""Of rounding, when rooms are compared."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Epsilons at the population's delta. Every `left` is the price of the dearest single question that still fits.
+    """Shares are of all that the cap allows, on the scale on which costs add up (see `accounts`); they sum to 1.
+
+    Epsilons are at the population's delta; each `fits` is the price of the dearest single question that has room.
 
     Attributes:
         asked: the quota that would be granted.
-        spent: what past answers cost together.
-        held: what is set aside for answers under way.
-        left_now: at this moment.
-        left_after: when all of that quota has been used.
-        left_after_all: when all other quotas that are open have been used up as well.
+        used: share that was spent, or is set aside for answers under way.
+        quota: share that this quota takes when it is used in full.
+        promised: share that the other open quotas take when they are used in full.
+        left: share that nobody has a claim to.
         others: how many other quotas are open.
     """
 
     population: str
-    units: int
     cap: float
     delta: float
-    spent: float
-    held: float
-    left_now: float
     asked: float
-    left_after: float
-    left_after_all: float
+    used: float
+    quota: float
+    promised: float
+    left: float
     others: int
+    fits_now: float
+    fits_after: float
     questions_now: int
     questions_after: int
     usable: bool
+    overbooked: bool
+
+    @property
+    def left_now(self) -> float:
+        """The share that is left before the decision."""
+        return 1 - self.used
+
+    @property
+    def left_after(self) -> float:
+        """The share that is left when this quota has been used in full."""
+        return max(0.0, 1 - self.used - self.quota)
 
     @property
     def above_cap(self) -> bool:
         """Whether the node would refuse such a grant."""
         return self.asked > self.cap
-
-    @property
-    def empties(self) -> bool:
-        """Whether nothing of the population's budget would be left."""
-        return self.left_after <= 0
 
 
 def cost(budget: PopulationBudget, account: Account, others: Iterable[Account], asked: float) -> Cost:
@@ -63,24 +72,26 @@ def cost(budget: PopulationBudget, account: Account, others: Iterable[Account], 
         asked: the quota in question.
     """
     terms, rivals = account.terms, tuple(others)
-    room = account.room
-    after = room - terms.room(asked)
-    after_all = after - sum(quota.room for quota in rivals)
+    room, whole, wanted = account.room, terms.room(account.cap), terms.room(asked)
+    claimed = sum(quota.room for quota in rivals)
+    quota = min(wanted, room)
+    promised = min(claimed, room - quota)
     return Cost(
         population=budget.name,
-        units=budget.units,
-        cap=budget.budget.cap,
+        cap=account.cap,
         delta=budget.budget.delta,
-        spent=budget.budget.spent,
-        held=budget.budget.held,
-        left_now=budget.budget.left,
         asked=asked,
-        left_after=min(budget.budget.left, terms.price(after)),
-        left_after_all=min(budget.budget.left, terms.price(after_all)),
+        used=1 - room / whole,
+        quota=quota / whole,
+        promised=promised / whole,
+        left=max(0.0, room - quota - promised) / whole,
         others=len(rivals),
+        fits_now=budget.budget.left,
+        fits_after=min(budget.budget.left, terms.price(room - wanted)),
         questions_now=_questions(room, terms.room(QUESTION)),
-        questions_after=_questions(after, terms.room(QUESTION)),
-        usable=after >= -1e-12,
+        questions_after=_questions(room - wanted, terms.room(QUESTION)),
+        usable=wanted <= room * (1 + SLACK),
+        overbooked=wanted + claimed > room * (1 + SLACK),
     )
 
 

@@ -78,10 +78,34 @@ def _about(body: dict[str, Any]) -> str:
     return ", ".join(value if key == "outcome" else f"{key} …{value[-6:]}" for key, value in known[:3])
 
 
-def burn_down(budget: PopulationBudget, account: Account, now: datetime) -> list[dict[str, Any]]:
-    """Return what was left after each spend, up to now."""
-    points = [{"at": at, "left": left} for at, left in account.history]
-    return [*points, {"at": now, "left": budget.budget.left}]
+@dataclass(frozen=True)
+class AccountCard:
+    """A population's account. `burn_down` is the share of the budget that was left, over time."""
+
+    name: str
+    about: str
+    share_left: float
+    figures: tuple[tuple[str, str], ...]
+    burn_down: tuple[tuple[datetime, float], ...]
+
+
+def account_card(population: PopulationBudget, account: Account | None, now: datetime) -> AccountCard:
+    """Return a population's account in words."""
+    budget = population.budget
+    share = account.share_left if account is not None else budget.left / budget.cap
+    return AccountCard(
+        name=population.name,
+        about=wording.promise(population.units, population.unit, budget.cap, budget.delta),
+        share_left=share,
+        figures=(
+            ("Left", words.share(share)),
+            ("Dearest question", words.epsilon(budget.left)),
+            ("All answers so far", words.epsilon(budget.spent)),
+            *((("Set aside", words.epsilon(budget.held)),) if budget.held > 0 else ()),
+            ("Cap", words.epsilon(budget.cap)),
+        ),
+        burn_down=(*account.history, (now, share)) if account is not None else (),
+    )
 
 
 def verdict(found: Verification) -> Verdict:

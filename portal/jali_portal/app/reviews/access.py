@@ -18,7 +18,7 @@ def draw(request_id: str) -> None:
     page = view.access(request, desk.dataset(request.dataset), visit.now(), visit.zone(), desk.me.id)
     markup.show(f'<div class="j-line">{markup.badge(page.status)} <span class="j-badge j-neutral">Access</span></div>')
     markup.title(page.title)
-    left, right = st.columns([1.65, 1], gap="large")
+    left, right = st.columns([1.35, 1], gap="medium")
     with left:
         _asked(page)
     with right:

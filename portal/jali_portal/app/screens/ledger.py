@@ -12,8 +12,7 @@ markup.title("Ledger")
 markup.quiet(wording.LEDGER_IS)
 book = desk.accounts()
 for population in desk.populations():
-    account = book.account(population.account)
-    accounts.draw(population, ledger.burn_down(population, account, visit.now()) if account else [])
+    accounts.draw(ledger.account_card(population, book.account(population.account), visit.now()), visit.zone())
 
 st.subheader("Verification", anchor=False)
 chain.verification(visit.desk)
