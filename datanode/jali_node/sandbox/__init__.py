@@ -4,6 +4,7 @@ Tiers, as `cell.tier()` finds them on a machine:
 
     2   a process with an empty environment, a scratch folder and pipes, within limits of time, memory and files
     3   the same, and the kernel refuses it sockets, new processes and other programs (seccomp)
+    4   the same, and it can open no file at all, the node's key and database among them (Landlock)
 
 No code ever comes from outside: a model is data, and what runs here is the node's own. The walls stand in case that
 some library has a fault which data can reach.

@@ -1,11 +1,13 @@
 """The walls that a worker closes behind itself, before it reads a row. None of them can be opened again.
 
 Limits come from `setrlimit`. Where the kernel offers it, a seccomp filter then refuses sockets, new processes, other
-programs, and reaching into other processes or name spaces. Threads remain: libraries compute with them.
+programs, and reaching into other processes or name spaces; a Landlock domain without a single rule refuses it files.
+Threads remain: libraries compute with them.
 """
 
 import ctypes
 import errno
+import os
 import platform
 import resource
 import signal
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from jali_node.sandbox.limits import Limits
 
-PROCESS, NO_NETWORK = 2, 3
+PROCESS, NO_NETWORK, NO_FILES = 2, 3, 4
 """Tiers: see the package."""
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 22, 38, 4
@@ -38,6 +40,8 @@ _SYSCALLS = {  # name: (x86_64, aarch64); None where an architecture has none
     "open_by_handle_at": (304, 265), "personality": (135, 92), "kill": (62, 129), "tkill": (200, 130),
 }  # fmt: skip
 _CLONE, _CLONE3 = (56, 220), (435, 435)
+_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446  # the same on every architecture
+_LANDLOCK_BITS = (13, 14, 15, 15, 16)  # how many kinds of access each version of Landlock knows
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -57,8 +61,12 @@ def close(limits: Limits) -> int:
         (resource.RLIMIT_AS, _address_space() + limits.memory_bytes),
     ):
         resource.setrlimit(kind, (most, most))
-    _refuse_calls()
-    return NO_NETWORK if _without_network() else PROCESS
+    if _prctl(_PR_SET_NO_NEW_PRIVS, 1):
+        _refuse_files()
+        _refuse_calls()
+    if not _without_network():
+        return PROCESS
+    return NO_FILES if _without_files() else NO_NETWORK
 
 
 def _address_space() -> int:
@@ -75,10 +83,34 @@ def _without_network() -> bool:
     return False
 
 
+def _without_files() -> bool:
+    try:
+        Path(os.devnull).open("rb").close()
+    except PermissionError:
+        return True
+    return False
+
+
+def _refuse_files() -> None:
+    """Enter a Landlock domain that handles every kind of access the kernel knows, and allows none."""
+    if platform.machine() not in _MACHINES:
+        return
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    version = call(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    if version < 1:
+        return
+    bits = _LANDLOCK_BITS[min(version, len(_LANDLOCK_BITS)) - 1]
+    handled = ctypes.c_uint64((1 << bits) - 1)
+    domain = call(_LANDLOCK_CREATE, ctypes.byref(handled), ctypes.c_size_t(8), ctypes.c_uint(0))
+    if domain >= 0:
+        call(_LANDLOCK_RESTRICT, ctypes.c_int(domain), ctypes.c_uint(0))
+        os.close(domain)
+
+
 def _refuse_calls() -> bool:
     """Install the filter; return whether the kernel took it."""
     program = _filter(platform.machine())
-    if not program or not _prctl(_PR_SET_NO_NEW_PRIVS, 1):
+    if not program:
         return False
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(instructions))

@@ -107,7 +107,7 @@ def synthetic_visits(count: int, seed: int) -> Rows:
 
 
 def test_at_epsilon_1_a_model_learns_more_than_the_majority() -> None:
-    """20,000 rows, delta 1e-6; without noise the same model reaches about 0.81, the majority is 0.55 to 0.6."""
+    """Delta 1e-6. Without noise the same model reaches 0.869, with it 0.868 to 0.870; the majority is 0.572."""
     terms = terms_for(to_fixed(1.0), 10**12)
     planned = TrainingPlan.of(
         epsilon=to_fixed(1.0),

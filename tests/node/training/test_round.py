@@ -14,17 +14,18 @@ from jali_node.training import weights
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
 
+KINDS = ["relu", "sigmoid", "silu", "tanh", "gelu", "leaky_relu", "dropout"]
 GRAPH = Graph.model_validate(
     {
         "features": 4,
         "nodes": [
             {"id": "n0", "kind": "linear", "inputs": ["input"], "in_features": 4, "out_features": 8},
             {"id": "n1", "kind": "layer_norm", "inputs": ["n0"], "features": 8},
-            {"id": "n2", "kind": "gelu", "inputs": ["n1"]},
-            {"id": "n3", "kind": "dropout", "inputs": ["n2"], "p": 0.1},
-            {"id": "n4", "kind": "linear", "inputs": ["n3"], "in_features": 8, "out_features": 1},
+            *({"id": f"n{i + 2}", "kind": kind, "inputs": [f"n{i + 1}"]} for i, kind in enumerate(KINDS)),
+            {"id": "n20", "kind": "add", "inputs": ["n8", "n1"]},
+            {"id": "n21", "kind": "linear", "inputs": ["n20"], "in_features": 8, "out_features": 1},
         ],
-        "output": "n4",
+        "output": "n21",
     }
 )
 BEGIN = safetensors.numpy.save({name: np.full(shape, 0.1, np.float32) for name, shape in GRAPH.parameters.items()})
