@@ -9,6 +9,7 @@ from jali.owner import Owner, Verification
 from jali.transport import Transport
 from jali.wire.budget import PopulationBudget
 from jali.wire.dataset import Dataset
+from jali.wire.jobs.train import Job, JobStatus
 from jali.wire.ledger import LedgerPage
 from jali.wire.node import NodeInfo
 from jali.wire.person import Me
@@ -46,6 +47,22 @@ class Desk:
             UnknownResource: there is none.
         """
         return self._transport.get(f"/v1/requests/{checked_id(request_id)}", AccessRequest)
+
+    def jobs(self) -> list[Job]:
+        """Return all training jobs, the newest first."""
+        return self._owner.jobs()
+
+    def job(self, job_id: str) -> Job:
+        """Return one job as it is now.
+
+        Raises:
+            UnknownResource: there is none.
+        """
+        return self._transport.get(f"/v1/jobs/{checked_id(job_id)}", Job)
+
+    def decide_job(self, job: Job, outcome: JobStatus, reason: str) -> Job:
+        """Approve or deny a job as it was read."""
+        return self._owner.decide_job(job, outcome, reason)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset's card."""

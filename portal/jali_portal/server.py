@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from streamlit import config
 
 from jali_portal import reception, signin
+from jali_portal.components import trouble
 from jali_portal.gate import Gate
 from jali_portal.reception import Reception
 
@@ -24,7 +25,7 @@ def application(desk: Reception, hosts: frozenset[str]) -> st.App:
     """Return the ASGI application. One a process: Streamlit keeps its configuration in the process."""
     reception.open_for_this_process(desk)
     gate = Middleware(Gate, reception=desk, hosts=hosts)
-    return st.App(MAIN, routes=signin.routes(desk), middleware=[gate])
+    return st.App(MAIN, routes=signin.routes(desk), middleware=[gate], on_script_error=trouble.unforeseen)
 
 
 def made(node: str, listening: socket.socket, *, public_url: str | None, ca: Path | None) -> uvicorn.Server:

@@ -44,6 +44,16 @@ OUTDATED = (
 UNCERTAIN = (
     "The node did not answer in time, so it is not certain whether this was recorded. Open the request again: it says."
 )
+MODEL_IS_DATA = (
+    "The model came as data, not as code: these steps are all that will run, and the node builds them itself."
+)
+TRAINING_IS_IDEALISED = (
+    "Noise comes from a cryptographic generator, in floating point: the promise is that of exact arithmetic (idealised "
+    "numerics)."
+)
+APPROVED = (
+    "Approved. The whole price is set aside; each round is charged when it begins, and what is not used is freed."
+)
 DENIED = "Denied. The asker reads your reason."
 REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how they know what to change."
 

@@ -108,7 +108,7 @@ def test_the_ledger_is_read_on_and_never_again(portal: Any) -> None:
 def test_the_inbox_puts_the_longest_wait_first(portal: Any) -> None:
     desk, _, _ = population(portal)
     first, second = portal.house.request(0.1), portal.house.request(0.2)
-    page = inbox.inbox(desk.requests(), inbox.Shown.ALL, datetime.now(UTC))
+    page = inbox.inbox(map(inbox.of_access, desk.requests()), inbox.Shown.ALL, datetime.now(UTC))
     assert [row.id for row in page.rows] == [first["id"], second["id"]]
 
 

@@ -9,9 +9,9 @@ from jali_portal.components import markup
 from jali_portal.viewmodels.cost import Cost
 
 
-def draw(cost: Cost) -> None:
-    """Draw a quota's cost."""
-    markup.show(html(cost))
+def draw(cost: Cost, what: str = "quota") -> None:
+    """Draw the cost of a quota, or of what else is asked for."""
+    markup.show(html(cost, what))
     for warning in warnings(cost):
         markup.note(warning)
     markup.plain(wording.fits(cost.fits_after, cost.questions_after))
@@ -30,12 +30,12 @@ def warnings(cost: Cost) -> list[str]:
     return [wording.OVERBOOKED] if cost.overbooked and cost.others else []
 
 
-def html(cost: Cost) -> str:
+def html(cost: Cost, what: str = "quota") -> str:
     """Return the figures, the bar and its key."""
     parts = (
         ("left", "Left for everybody else", cost.left),
         ("promised", f"Promised in {words.counted(cost.others, 'other open quota')}", cost.promised),
-        ("asked", f"This quota of {words.epsilon(cost.asked)}, at most", cost.quota),
+        ("asked", f"This {what} of {words.epsilon(cost.asked)}, at most", cost.quota),
         ("used", "Used so far, by all askers", cost.used),
     )
     seen = [part for part in parts if part[0] != "promised" or cost.others]

@@ -9,7 +9,7 @@ from jali_portal.viewmodels.inbox import Inbox, Row
 
 ROWS_A_PAGE = 20
 REQUEST_PAGE = "screens/request.py"
-HEADS = ("Asked by", "Project", "Dataset", "Quota", "Since", "Status")
+HEADS = ("Asked by", "For", "Project", "Dataset", "Price", "Since", "Status")
 
 
 def figures(inbox: Inbox) -> None:
@@ -40,7 +40,7 @@ def draw(inbox: Inbox, shown: str) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    plain = (row.person, row.project, row.dataset, row.asked, row.age)
+    plain = (row.person, row.kind, row.project, row.dataset, row.asked, row.age)
     return [*(f"<span>{escape(text)}</span>" for text in plain), f"<span>{markup.badge(row.status)}</span>"]
 
 

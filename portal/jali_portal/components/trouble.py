@@ -25,6 +25,15 @@ def draw(failure: errors.JaliError) -> None:
             _panel("The node refused this", str(failure))
 
 
+def unforeseen(failure: Exception) -> bool:
+    """Draw what nobody foresaw, without its details, and say that it has been told: Streamlit has logged it."""
+    _panel(
+        "This page cannot be shown",
+        "Something went wrong in the portal itself. Nothing was decided. The details are in its log.",
+    )
+    return True
+
+
 def over() -> None:
     """Draw the end of a session."""
     _panel("Your session is over", "Sign in again to go on. Nothing that you had decided is lost.")

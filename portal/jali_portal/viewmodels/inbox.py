@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from jali.wire.jobs.train import Job, JobStatus
 from jali.wire.request import AccessRequest, RequestStatus
 from jali_portal import words
+from jali_portal.viewmodels import training
 
 
 class Shown(StrEnum):
@@ -47,7 +49,42 @@ class Inbox:
     rows: tuple[Row, ...]
 
 
-def inbox(requests: Iterable[AccessRequest], shown: Shown, now: datetime) -> Inbox:
+@dataclass(frozen=True)
+class Wish:
+    """What the inbox knows of a request, whatever its kind."""
+
+    id: str
+    kind: str
+    person: str
+    project: str
+    dataset: str
+    epsilon: float
+    created_at: datetime
+    decided_at: datetime | None
+    status: RequestStatus
+    said: str
+
+
+def of_access(request: AccessRequest) -> Wish:
+    """Return a request for access as the inbox knows it."""
+    return Wish(
+        request.id, "Access", request.person_name, request.project_name, request.dataset_name, request.epsilon,
+        request.created_at, request.decided_at, request.status, STATUS[request.status],
+    )  # fmt: skip
+
+
+def of_job(job: Job) -> Wish:
+    """Return a training job as the inbox knows it."""
+    no = (JobStatus.DENIED, JobStatus.WITHDRAWN)
+    waits, denied = job.status is JobStatus.SUBMITTED, job.status in no
+    status = RequestStatus.SUBMITTED if waits else RequestStatus.DENIED if denied else RequestStatus.GRANTED
+    return Wish(
+        job.id, "Training", job.person_name, job.project_name, job.dataset_name, job.quote.price,
+        job.created_at, job.decided_at, status, training.STATUS[job.status],
+    )  # fmt: skip
+
+
+def inbox(requests: Iterable[Wish], shown: Shown, now: datetime) -> Inbox:
     """Return the inbox; those that wait come first, the longest-waiting at the top, then the newest decisions."""
     every = list(requests)
     waiting = sorted(
@@ -73,17 +110,17 @@ def inbox(requests: Iterable[AccessRequest], shown: Shown, now: datetime) -> Inb
     )
 
 
-def _row(request: AccessRequest, now: datetime) -> Row:
+def _row(request: Wish, now: datetime) -> Row:
     waits = request.status is RequestStatus.SUBMITTED
     since = request.created_at if waits else request.decided_at or request.created_at
     return Row(
         id=request.id,
-        kind="Access",
-        person=request.person_name,
-        project=request.project_name,
-        dataset=request.dataset_name,
+        kind=request.kind,
+        person=request.person,
+        project=request.project,
+        dataset=request.dataset,
         asked=words.epsilon(request.epsilon),
         age=words.age(since, now) + ("" if waits else " ago"),
-        status=STATUS[request.status],
+        status=request.said,
         waits=waits,
     )

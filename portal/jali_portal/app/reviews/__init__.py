@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from jali.wire.ids import PREFIX_REQUEST
-from jali_portal.app.reviews import access
+from jali.wire.ids import PREFIX_JOB, PREFIX_REQUEST
+from jali_portal.app.reviews import access, training
 
-REVIEWS: dict[str, Callable[[str], None]] = {PREFIX_REQUEST: access.draw}
+REVIEWS: dict[str, Callable[[str], None]] = {PREFIX_REQUEST: access.draw, PREFIX_JOB: training.draw}
 """What draws the page of an id, by the id's prefix."""

@@ -1,0 +1,83 @@
+"""A training job, as its reviewer reads it."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from jali.wire.jobs.train import Job, JobStatus
+from jali_portal import words
+
+STATUS = {
+    JobStatus.SUBMITTED: "Waiting",
+    JobStatus.DENIED: "Denied",
+    JobStatus.WITHDRAWN: "Withdrawn",
+    JobStatus.APPROVED: "Granted",
+    JobStatus.QUEUED: "Granted",
+    JobStatus.RUNNING: "Running",
+    JobStatus.DONE: "Done",
+    JobStatus.FAILED: "Failed",
+    JobStatus.CANCELLED: "Cancelled",
+}
+
+
+@dataclass(frozen=True)
+class TrainingPage:
+    """The page's facts, in words; `graph` as the model's drawing takes it."""
+
+    title: str
+    status: str
+    facts: tuple[tuple[str, str], ...]
+    purpose: str
+    reads: tuple[tuple[str, str], ...]
+    how: tuple[tuple[str, str], ...]
+    graph: tuple[dict[str, Any], ...]
+    progress: str
+    decision: tuple[tuple[str, str], ...]
+
+
+def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
+    """Return the page of a job."""
+    training, quote = job.training, job.quote
+    return TrainingPage(
+        title=f"{job.person_name} asks to train a model on {job.dataset_name}",
+        status=STATUS[job.status],
+        facts=(
+            ("Asked by", job.person_name),
+            ("Project", job.project_name),
+            ("Dataset", job.dataset_name),
+            ("Asked", words.moment(job.created_at, now, zone)),
+            ("Price of all rounds", words.epsilon(quote.price)),
+            ("Digest of all that will run", job.digest[:16]),
+        ),
+        purpose=training.purpose,
+        reads=(
+            ("Predicts", training.target.describe()),
+            ("From", words.listed(list(training.features))),
+        ),
+        how=(
+            ("Rounds", f"{training.rounds}, after each of which the weights leave"),
+            ("Steps in a round", f"{training.steps}, each over some {training.batch:,} rows"),
+            ("Each row's pull", f"clipped to {training.clip_norm:g}"),
+            ("Noise", f"{quote.noise_multiplier:.3g} times that, in each step"),
+            ("Numbers learned", f"{training.graph.parameter_count:,}"),
+            ("Arithmetic", quote.numerics),
+        ),
+        graph=tuple(
+            {
+                "id": node.id,
+                "kind": node.kind.replace("_", " "),
+                "inputs": [name for name in node.inputs if name != "input"],
+                "settings": node.model_dump(exclude={"id", "kind", "inputs"}),
+            }
+            for node in training.graph.nodes
+        ),
+        progress=f"{job.rounds_done} of {words.counted(training.rounds, 'round')} done",
+        decision=_decision(job, now, zone),
+    )
+
+
+def _decision(job: Job, now: datetime, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+    if job.decided_at is None:
+        return ()
+    told = (("Told the asker", job.reason),) if job.reason else ()
+    return (("Decided", words.moment(job.decided_at, now, zone)), *told)
