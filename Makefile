@@ -23,12 +23,15 @@ test: $(VENV)/.dev ## the tests, under 10 minutes
 test-slow: $(VENV)/.dev ## kill loops, audits and real engines, under 30 minutes
 	$(PYTEST) -m slow $(ARGS)
 
-test-browser: $(VENV)/.dev ## the portal in a real browser
-	@if [ -d tests/browser ]; then $(PYTEST) -m browser tests/browser $(ARGS); \
-	else echo "there is no portal yet, so there is nothing to see in a browser"; fi
+test-browser: $(VENV)/.dev ## the portal in a real browser; installs Debian's Chromium where it is missing
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$$JALI_CHROMIUM" ] || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	  { echo "there is no Chromium, and it takes root on Debian to install it here: set JALI_CHROMIUM to one"; exit 1; }
+	$(PYTEST) -m browser tests/browser $(ARGS)
 
-test-all: $(VENV)/.dev ## the slow tests in their long versions
-	JALI_LONG=1 $(PYTEST) -m "slow or not slow" $(ARGS)
+test-all: $(VENV)/.dev ## every test, those in a browser too
+	$(PYTEST) -m "slow or not slow" $(ARGS)
 
 check: $(VENV)/.dev ## style, types and the import contracts
 	$(BIN)/ruff check .
