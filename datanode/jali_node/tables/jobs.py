@@ -20,7 +20,7 @@ class JobRow(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     training: Mapped[str] = mapped_column(Text)
     weights: Mapped[str] = mapped_column(Text)
-    noise_multiplier: Mapped[str] = mapped_column(String(40))
+    plan: Mapped[str] = mapped_column(Text)
     digest: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(20), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)

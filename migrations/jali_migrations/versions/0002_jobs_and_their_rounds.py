@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(length=40), nullable=False),
         sa.Column("training", sa.Text(), nullable=False),
         sa.Column("weights", sa.Text(), nullable=False),
-        sa.Column("noise_multiplier", sa.String(length=40), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -32,10 +32,11 @@ def warnings(cost: Cost) -> list[str]:
 
 def html(cost: Cost, what: str = "quota") -> str:
     """Return the figures, the bar and its key."""
+    how_much = "at most" if what == "quota" else "about"
     parts = (
         ("left", "Left for everybody else", cost.left),
         ("promised", f"Promised in {words.counted(cost.others, 'other open quota')}", cost.promised),
-        ("asked", f"This {what} of {words.epsilon(cost.asked)}, at most", cost.quota),
+        ("asked", f"This {what} of {words.epsilon(cost.asked)}, {how_much}", cost.quota),
         ("used", "Used so far, by all askers", cost.used),
     )
     seen = [part for part in parts if part[0] != "promised" or cost.others]

@@ -85,7 +85,7 @@ def empty(headline: str, explanation: str) -> None:
 
 def badge(text: str) -> str:
     """Return a status with its colour; the text says it too."""
-    kind = text.lower() if text in ("Waiting", "Granted", "Denied") else "neutral"
+    kind = text.lower() if text in ("Waiting", "Granted", "Denied") else "granted" if text == "Done" else "neutral"
     return f'<span class="j-badge j-{kind}">{escape(text)}</span>'
 
 

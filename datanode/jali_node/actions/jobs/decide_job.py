@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from jali.wire.jobs.train import Job, JobDecision, JobStatus, RoundStatus, Training
+from jali.wire.jobs.train import Job, JobDecision, JobStatus, RoundStatus
 from jali_node import audit
-from jali_node.actions.jobs.job_plan import form_of, planned, refuse_if_changed, shown, visible
+from jali_node.actions.jobs.job_plan import form_of, refuse_if_changed, shown, stored, visible
 from jali_node.errors import DecisionOutdated, InvalidRequest
 from jali_node.jobs import train
 from jali_node.ledger import book
@@ -46,7 +46,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
 
 
 def _hold(session: Session, row: JobRow) -> None:
-    found = planned(session, catalog.version(session, row.version_id), Training.model_validate_json(row.training))
+    found = stored(session, row)
     for number in range(1, found.plan.rounds + 1):
         spend = book.reserve(
             session,

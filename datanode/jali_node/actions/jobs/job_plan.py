@@ -48,9 +48,16 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
     return Planned(registered, plan, terms)
 
 
-def job_digest(form: JobForm, version_id: str) -> str:
-    """Bind a decision to everything that runs: the training, the first weights, and the dataset version."""
-    return digest({"form": form.digest, "version": version_id})
+def stored(session: Session, row: JobRow) -> Planned:
+    """Return a job's plan as it was quoted; it is never solved again, so noise and price stay what was approved."""
+    registered = catalog.version(session, row.version_id)
+    account = session.get_one(AccountRow, registered.population.account_id)
+    return Planned(registered, TrainingPlan(**json.loads(row.plan)), book.terms(account))
+
+
+def job_digest(form: JobForm, version_id: str, plan: str) -> str:
+    """Bind a decision to everything that runs: the training, the first weights, the dataset version, and the plan."""
+    return digest({"form": form.digest, "version": version_id, "plan": plan})
 
 
 def form_of(row: JobRow) -> JobForm:
@@ -64,7 +71,7 @@ def refuse_if_changed(row: JobRow) -> None:
     Raises:
         JobChanged: something of it is no longer what the owner decided about.
     """
-    if job_digest(form_of(row), row.version_id) != row.digest:
+    if job_digest(form_of(row), row.version_id, row.plan) != row.digest:
         raise JobChanged("the job is no longer what was approved; submit it again", field="digest")
 
 
@@ -108,7 +115,7 @@ def quoted(session: Session, found: Planned) -> JobQuote:
 def shown(session: Session, row: JobRow) -> Job:
     """Return a job as both sides see it."""
     training = Training.model_validate(json.loads(row.training))
-    found = planned(session, catalog.version(session, row.version_id), training)
+    found = stored(session, row)
     rounds = session.scalars(select(JobRoundRow.status).where(JobRoundRow.job_id == row.id)).all()
     return Job(
         id=row.id,

@@ -16,13 +16,12 @@ from sqlalchemy import or_, select
 from jali.wire.jobs.train import JobStatus, RoundStatus, Training
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.jobs.end_job import free_what_was_not_begun
-from jali_node.actions.jobs.job_plan import job_round, planned, refuse_if_changed
+from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, stored
 from jali_node.errors import JobChanged
 from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.policy import job_state
-from jali_node.store import catalog
 from jali_node.tables import JobRoundRow, JobRow, SpendRow
 
 LEASE_S = 15.0
@@ -82,11 +81,9 @@ def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
     with node.database.reading() as session:
         job = session.get_one(JobRow, job_id)
         row = session.get_one(JobRoundRow, (job_id, number))
-        registered = catalog.version(session, job.version_id)
-        training = Training.model_validate_json(job.training)
-        plan = planned(session, registered, training).plan
+        training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
-    source = snapshot(registered)
+    source, plan = snapshot(found.registered), found.plan
     with _lease_kept(node, job_id, number, attempt):
         try:
             source.file.refuse_if_changed()

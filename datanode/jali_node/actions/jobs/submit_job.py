@@ -1,5 +1,6 @@
 """A wish to train reaches the owners; before that, what it would cost."""
 
+import json
 from datetime import UTC, datetime
 
 from jali.wire.ids import PREFIX_JOB, new_id
@@ -37,6 +38,7 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
         registered = catalog.registered(session, form.training.dataset)
         found = planned(session, registered, form.training)
         train.review(form, registered.card.columns)
+        plan = json.dumps(found.plan.record())
         row = JobRow(
             id=new_id(PREFIX_JOB),
             dataset_id=registered.dataset.id,
@@ -45,8 +47,8 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
             person_id=caller.id,
             training=form.training.model_dump_json(),
             weights=form.weights,
-            noise_multiplier=repr(found.plan.noise_multiplier),
-            digest=job_digest(form, registered.version.id),
+            plan=plan,
+            digest=job_digest(form, registered.version.id, plan),
             status=JobStatus.SUBMITTED,
             created_at=datetime.now(UTC),
             reason="",

@@ -50,7 +50,7 @@ class Training(Request):
     steps: int = Field(ge=1, le=STEPS_MAX, strict=True)
     batch: int = Field(ge=1, le=1_000_000, strict=True)
     learning_rate: float = Field(gt=0, le=100, strict=True)
-    clip_norm: float = Field(gt=0, le=1000, strict=True)
+    clip_norm: float = Field(ge=1e-6, le=1000, strict=True)
 
     def describe(self) -> str:
         """Say in one line what is asked; owners read this, and so do ledgers."""
