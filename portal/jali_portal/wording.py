@@ -119,8 +119,8 @@ def granted(epsilon: float, days: int) -> str:
 def promise(units: int, unit: str, cap: float, delta: float) -> str:
     """Say what a population's account promises."""
     return (
-        f"Some {units:,} {unit}s. Everything that ever leaves the node about them, to all askers together, keeps "
-        f"{words.epsilon(cap)}, up to a chance of {words.small(delta)}."
+        f"Some {units:,} {unit}s. Everything that ever leaves the node about them, to all askers together, stays "
+        f"within {words.epsilon(cap)}, up to a chance of {words.small(delta)}."
     )
 
 
