@@ -21,7 +21,7 @@ test: $(VENV)/.dev ## the tests, under 10 minutes
 	$(PYTEST) -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.dev ## kill loops, audits and real engines, under 30 minutes
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -m slow -n 2 --dist loadfile $(ARGS)
 
 test-browser: $(VENV)/.dev ## the portal in a real browser; installs Debian's Chromium where it is missing
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$$JALI_CHROMIUM" ] || \

@@ -97,7 +97,7 @@ def test_the_demo_names_its_extra(points: list[EntryPoint], monkeypatch: pytest.
 
 def test_the_demo_is_run_and_its_exit_code_passed_on(points: list[EntryPoint], monkeypatch: pytest.MonkeyPatch) -> None:
     show = ModuleType("jali.demo.show")
-    show.run = lambda exit_at_once: 3 if exit_at_once else 4  # type: ignore[attr-defined]
+    show.run = lambda exit_at_once, hands_on: 3 if exit_at_once else 4  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "jali.demo", ModuleType("jali.demo"))
     monkeypatch.setitem(sys.modules, "jali.demo.show", show)
     assert run("demo", "--exit").exit_code == 3
