@@ -99,13 +99,13 @@ def entry(kind: str) -> str:
     return _ENTRIES.get(kind, kind.replace(".", " ").replace("_", " ").capitalize())
 
 
-def epsilon_means(epsilon: float, delta: float) -> str:
+def epsilon_means(epsilon: float, delta: float, what: str = "quota") -> str:
     """Say what an epsilon promises about one row."""
     factor = math.exp(min(epsilon, 700.0))
     often = f"{factor:.3g}" if factor < 1000 else "more than a thousand"
     return (
-        f"At most, all answers under this quota together change the odds that any one row is in the table by a factor "
-        f"of {often}, whatever a reader knew before, up to a chance of {words.small(delta)}."
+        f"At most, all that leaves under this {what} together changes the odds that any one row is in the table by a "
+        f"factor of {often}, whatever a reader knew before, up to a chance of {words.small(delta)}."
     )
 
 

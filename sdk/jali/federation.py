@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from jali.training.federated import FederatedJob, TrainingQuote
+    from jali.wire.jobs.train import JobForm
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -112,7 +113,7 @@ class FederatedDataset(View[NoisyFigure, NoisyTable]):
         """Return what `train` with the same arguments would cost at each node; free, and no row is read."""
         from jali.training import federated  # needs jali[train]
 
-        return federated.quoted(self._members, federated.forms(self._members, model, **training))
+        return federated.quoted(self._members, self._wishes(model, training))
 
     def train(self, model: "Module", **training: Any) -> "FederatedJob":
         """Submit a model to be trained with DP-SGD at every node; free until an owner approves.
@@ -124,7 +125,7 @@ class FederatedDataset(View[NoisyFigure, NoisyTable]):
         Raises:
             NotTransportable: the model cannot travel as data; it names the line.
             NotCombinable: public facts differ. No node was asked.
-            JobEnded, GraphRefused, EpsilonTooSmall: what a node refuses.
+            GraphRefused, EpsilonTooSmall, InvalidRequest: what a node refuses.
 
         Example::
 
@@ -134,7 +135,14 @@ class FederatedDataset(View[NoisyFigure, NoisyTable]):
         """
         from jali.training import federated  # needs jali[train]
 
-        return federated.submitted(self._members, federated.forms(self._members, model, **training))
+        return federated.submitted(self._members, self._wishes(model, training))
+
+    def _wishes(self, model: "Module", training: Mapping[str, Any]) -> "dict[str, JobForm]":
+        from jali.training import federated  # needs jali[train]
+
+        for name in [*training.get("features", ()), *tuple(training.get("target", ()))[:1]]:
+            _check_equal(name, self._desk.facts.column(name), self._members)
+        return federated.forms(self._members, model, **training)
 
     def __repr__(self) -> str:
         return f"{self._title()}\n\n{self._schema_text()}\n\n{PER_NODE}"

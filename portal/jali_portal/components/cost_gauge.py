@@ -15,7 +15,7 @@ def draw(cost: Cost, what: str = "quota") -> None:
     for warning in warnings(cost):
         markup.note(warning)
     markup.plain(wording.fits(cost.fits_after, cost.questions_after))
-    markup.plain(wording.epsilon_means(cost.asked, cost.delta))
+    markup.plain(wording.epsilon_means(cost.asked, cost.delta, what))
     with st.expander("How this is counted"):
         for sentence in (wording.GRANT_CHARGES_NOTHING, wording.AT_MOST, wording.SHARES_ADD_UP, wording.CAP_HOLDS):
             markup.quiet(sentence)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from jali import errors
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording
 from jali_portal.app import visit
@@ -72,7 +73,10 @@ def _decision(desk: Desk, job: Job, page: view.TrainingPage) -> None:
 @st.fragment(run_every=REFRESH_S)
 def _progress(job_id: str) -> None:
     """Draw where the job stands, again and again."""
-    job = visit.desk().job(job_id)
+    try:
+        job = visit.desk().job(job_id)
+    except errors.NotSignedIn:
+        st.rerun()  # the whole page, whose boundary says that the session is over
     page = view.page(job, visit.now(), visit.zone())
     st.progress(job.rounds_done / job.training.rounds, text=page.progress)
     markup.quiet(f"The job is {job.status.value}.")
