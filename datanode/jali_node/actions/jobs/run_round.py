@@ -34,8 +34,10 @@ def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
     Each is job, number, and the attempt that a claim would be.
     """
     ended = or_(JobRoundRow.lease_until.is_(None), JobRoundRow.lease_until < datetime.now(UTC))
-    query = select(JobRoundRow).where(
-        or_(JobRoundRow.status == RoundStatus.QUEUED, (JobRoundRow.status == RoundStatus.RUNNING) & ended)
+    query = select(JobRoundRow).join(JobRow, JobRow.id == JobRoundRow.job_id)
+    query = query.where(
+        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        or_(JobRoundRow.status == RoundStatus.QUEUED, (JobRoundRow.status == RoundStatus.RUNNING) & ended),
     )
     with node.database.reading() as session:
         return [(row.job_id, row.number, row.attempt + 1) for row in session.scalars(query)]
