@@ -1,6 +1,7 @@
 """The tour, as a data scientist and an owner would live it."""
 
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def run(*, exit_at_once: bool, hands_on: bool = False) -> int:
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     root = Path(tempfile.mkdtemp(prefix="jali-demo-"))
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(root / "torch")  # else torch leaves a folder of its own behind
     try:
         yield root
     finally:
