@@ -158,6 +158,8 @@ def test_a_cancelled_job_frees_what_was_not_begun_and_gives_no_reply(house: Any)
     assert house.post(f"/v1/jobs/{job['id']}/end", {}).json()["status"] == "cancelled"
     assert not run_round.run(house.node, job_id, number, attempt)
     assert house.get(f"/v1/jobs/{job['id']}/rounds/1").json()["weights"] is None
+    kinds = [entry["kind"] for entry in house.ledger()]
+    assert (kinds.count("spend.settled"), kinds.count("spend.freed")) == (1, 1)
     budget = house.population()
     assert budget["held"] == 0
     assert budget["spent"] > 0
@@ -197,6 +199,19 @@ def test_an_older_claim_can_store_nothing_once_there_is_a_newer_one(house: Any) 
     assert run_round.run(house.node, job_id, number, attempt + 1)
     assert sum(entry["kind"] == "spend.begun" for entry in house.ledger()) == 1
     assert sum(entry["kind"] == "spend.committed" for entry in house.ledger()) == 1
+
+
+def test_a_round_resumed_after_its_reply_was_stored_keeps_that_reply(house: Any) -> None:
+    job = submitted(house)
+    decide(house, job)
+    begin(house, job, 1, form(house)["weights"])
+    [(job_id, number, attempt)] = run_round.waiting_rounds(house.node)
+    assert run_round.claim(house.node, job_id, number, attempt, "test")
+    assert run_round.run(house.node, job_id, number, attempt)
+    reply, entries = house.get(f"/v1/jobs/{job['id']}/rounds/1").json(), house.ledger()
+    assert not run_round.run(house.node, job_id, number, attempt)
+    assert house.get(f"/v1/jobs/{job['id']}/rounds/1").json() == reply
+    assert house.ledger() == entries
 
 
 def test_rows_that_cannot_be_read_show_in_no_status_and_no_shape(house: Any, monkeypatch: Any) -> None:

@@ -14,6 +14,7 @@ from jali_node.engine.tally import Bins, Power, Tally
 from jali_node.errors import InvalidRequest
 from jali_node.statistics.columns import Columns, bounded
 from jali_node.statistics.measurement import Integers, Measurement
+from jali_node.statistics.quantiles import tree_nodes
 
 KIND = "describe"
 SPLIT = "equally over the columns; within each 1/8 on counts, 2/8 on the sum, 1/8 on the squares, 4/8 on the quantiles"
@@ -34,7 +35,7 @@ def _of(column: Column) -> tuple[Measurement, ...]:
         Measurement(f"count:{column.name}", tally, present_and_missing, 1, 1),
         Measurement(f"sum:{column.name}", tally, sum_of_codes, largest, 2),
         Measurement(f"squares:{column.name}", tally, sum_of_squares, largest**2, 1),
-        Measurement(f"tree:{column.name}", tally, nodes, tree.SENSITIVITY, 4),
+        Measurement(f"tree:{column.name}", tally, tree_nodes, tree.SENSITIVITY, 4),
     )
 
 
@@ -51,8 +52,3 @@ def sum_of_codes(tally: Integers) -> Integers:
 def sum_of_squares(tally: Integers) -> Integers:
     """Return the sum of squared codes over all bins."""
     return np.array([tally[2].sum()])
-
-
-def nodes(tally: Integers) -> Integers:
-    """Return every node of the tree over the present values."""
-    return tree.nodes(tally[0][:-1])

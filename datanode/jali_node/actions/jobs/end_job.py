@@ -24,14 +24,13 @@ def end_job(node: Node, caller: Caller, job_id: str) -> Job:
         row = visible(session, caller, job_id, lock=True)
         waiting = row.status == JobStatus.SUBMITTED
         row.status = job_state.moved(JobStatus(row.status), JobStatus.WITHDRAWN if waiting else JobStatus.CANCELLED)
-        free_what_was_not_begun(session, row.id)
+        close_spends(session, row.id)
         audit.record(session, audit.JOB_ENDED, job=row.id, outcome=row.status, by=caller.id)
         return shown(session, row)
 
 
-def free_what_was_not_begun(session: Session, job_id: str) -> int:
-    """Free a job's held rounds and return how many there were."""
-    held = session.scalars(select(SpendRow.id).where(SpendRow.job_id == job_id, SpendRow.state == book.HELD)).all()
-    for spend_id in held:
-        book.free(session, spend_id)
-    return len(held)
+def close_spends(session: Session, job_id: str) -> None:
+    """Free a job's held rounds and settle a begun one: it stands, and whoever still trains it can store no reply."""
+    for step, state in ((book.free, book.HELD), (book.settle, book.BEGUN)):  # accounts are locked before the chain
+        for spend_id in session.scalars(select(SpendRow.id).where(SpendRow.job_id == job_id, SpendRow.state == state)):
+            step(session, spend_id)

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import or_, select
 
 from jali.wire.jobs.train import JobStatus, RoundStatus, Training
+from jali.wire.money import digest
 from jali_node.actions.datasets.snapshots import snapshot
-from jali_node.actions.jobs.end_job import free_what_was_not_begun
+from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, stored
 from jali_node.errors import JobChanged
 from jali_node.jobs import train
@@ -57,7 +58,7 @@ def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) ->
             refuse_if_changed(job)
         except JobChanged as error:
             job.status, job.reason = job_state.moved(JobStatus(job.status), JobStatus.FAILED), error.detail
-            free_what_was_not_begun(session, job_id)
+            close_spends(session, job_id)
             return False
         if session.get_one(SpendRow, row.spend_id).state == book.HELD:
             book.begin(session, row.spend_id)
@@ -101,14 +102,12 @@ def _stored(node: Node, job_id: str, number: int, attempt: int, reply: bytes, fa
         job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
         row = job_round(session, job_id, number)
         if row is None or row.attempt != attempt or row.status == RoundStatus.DONE:
-            return False
+            return False  # somebody else's by now, or stored before the worker died and was asked again
         if JobStatus(job.status) in job_state.ENDED:
-            book.settle(session, row.spend_id)
-            row.status = RoundStatus.EXPECTED
             return False
         row.reply, row.from_failure = base64.b64encode(reply).decode(), failed
         row.status, row.done_at, row.lease_until = RoundStatus.DONE, datetime.now(UTC), None
-        book.commit(session, row.spend_id, {"job": job_id, "round": number})
+        book.commit(session, row.spend_id, {"job": job_id, "round": number, "reply": digest(row.reply)})
         if number == train.rounds_of(job.training):
             job.status = job_state.moved(JobStatus(job.status), JobStatus.DONE)
         return True
