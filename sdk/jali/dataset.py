@@ -1,7 +1,7 @@
 """A remote dataset: what is known of it, and what may be asked."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from jali import access, errors
 from jali.eda import facts, markup
 from jali.eda.budget import BudgetView
 from jali.eda.desk import Desk
-from jali.eda.facts import Facts
+from jali.eda.facts import Facts, Price
 from jali.eda.noisy import NoisyFigure, NoisyTable, drawn
 from jali.eda.quote import QuoteView
 from jali.eda.receipt import Receipt
@@ -19,6 +19,7 @@ from jali.eda.view import View
 from jali.estimates import Row
 from jali.wire.dataset import Column, ColumnType, Dataset
 from jali.wire.request import AccessRequestForm
+from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
 MOCK_LABEL = "mock rows from public facts: no row of the data looks like these except by chance"
@@ -124,7 +125,7 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
             dataset=self.card.id,
             project=self._remote.project(project).id,
             purpose=purpose,
-            epsilon=facts.price(epsilon),
+            epsilon=facts.price(epsilon).epsilon,
             statistics=None if statistics is None else tuple(statistics),
             columns=None if columns is None else tuple(columns),
         )
@@ -171,42 +172,53 @@ _HELP = (
 class AskDesk(Desk[NoisyFigure, NoisyTable]):
     """Asks one node."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, selection: Selection = ALL_ROWS) -> None:
+        super().__init__(selection)
         self._remote = remote
 
     @property
     def facts(self) -> Facts:
         """The dataset's public facts."""
-        return self._remote.facts
+        return self._remote.facts.selected(self.selection)
 
-    def _figure(self, statistic: Statistic, epsilon: float) -> NoisyFigure:
-        receipt = self._paid(statistic, epsilon)
+    def selecting(self, selection: Selection) -> Self:
+        """Return a desk for other rows."""
+        return type(self)(self._remote, selection)
+
+    def _figure(self, statistic: Statistic, price: Price) -> NoisyFigure:
+        receipt = self._paid(statistic, price)
         return NoisyFigure(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
 
-    def _table(self, statistic: Statistic, epsilon: float) -> NoisyTable:
-        receipt = self._paid(statistic, epsilon)
+    def _table(self, statistic: Statistic, price: Price) -> NoisyTable:
+        receipt = self._paid(statistic, price)
         return NoisyTable(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
 
-    def _paid(self, statistic: Statistic, epsilon: float) -> Receipt:
-        return Receipt((self._remote.ask(statistic, epsilon),), (self._remote.info.name,))
+    def _paid(self, statistic: Statistic, price: Price) -> Receipt:
+        return Receipt((self._remote.ask(statistic, self.selection, price),), (self._remote.info.name,))
 
 
 class QuoteDesk(Desk[QuoteView, QuoteView]):
     """Asks one node for the price."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, selection: Selection = ALL_ROWS) -> None:
+        super().__init__(selection)
         self._remote = remote
 
     @property
     def facts(self) -> Facts:
         """The dataset's public facts."""
-        return self._remote.facts
+        return self._remote.facts.selected(self.selection)
 
-    def _figure(self, statistic: Statistic, epsilon: float) -> QuoteView:
-        return QuoteView(statistic, self._remote.card.name, self._remote.quote(statistic, epsilon))
+    def selecting(self, selection: Selection) -> Self:
+        """Return a desk for other rows."""
+        return type(self)(self._remote, selection)
 
-    def _table(self, statistic: Statistic, epsilon: float) -> QuoteView:
-        return self._figure(statistic, epsilon)
+    def _figure(self, statistic: Statistic, price: Price) -> QuoteView:
+        quote = self._remote.quote(statistic, self.selection, price)
+        return QuoteView(statistic, self._remote.card.name, quote, self.selection)
+
+    def _table(self, statistic: Statistic, price: Price) -> QuoteView:
+        return self._figure(statistic, price)
 
 
 def _rows(statistic: Statistic, receipt: Receipt) -> tuple[Row, ...]:

@@ -28,7 +28,8 @@
     ├── InsecureAddress        the address would send a token in the clear
     ├── ProfileMissing         no address or token is known: `jali login`
     ├── AmbiguousProject       several projects, none chosen
-    ├── NotOffered             the node does not announce this statistic
+    ├── NotOffered             the node does not announce this statistic, or Jali has no such thing
+    ├── NotPromised            an accuracy that cannot be promised before something else is asked
     ├── NotTransportable       a model holds what cannot travel as data
     ├── NotCombinable          the nodes' public facts differ
     ├── PartlyAnswered         a federation's question was answered by some nodes only
@@ -189,6 +190,13 @@ class NotOffered(JaliError):
     """The node does not announce this statistic among its capabilities, so nothing was sent."""
 
 
+class NotPromised(JaliError):
+    """An accuracy cannot be promised from what is public and has been paid for; the sentence says what to ask first.
+
+    Nothing was asked or charged.
+    """
+
+
 class NotTransportable(JaliError):
     """A model holds what cannot travel as data; the sentence names the line and the way around."""
 
@@ -242,7 +250,11 @@ BY_CODE: dict[str, type[Refused]] = {
 """The class of each of the wire's codes. A test holds it complete and the names equal."""
 
 
+def error_class(code: str) -> type[Refused]:
+    """Return the exception of a code's name; Refused for one that this SDK does not know."""
+    return BY_CODE.get(code, Refused)
+
+
 def from_problem(problem: Problem) -> Refused:
     """Return the exception for a node's refusal, of the same name as its code."""
-    kind = BY_CODE.get(problem.code, Refused)
-    return kind(problem.detail, field=problem.field, facts=problem.facts, status=problem.status)
+    return error_class(problem.code)(problem.detail, field=problem.field, facts=problem.facts, status=problem.status)

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 
 from jali import errors
 from jali.eda import markup
 from jali.eda.desk import Desk
-from jali.eda.facts import Facts
+from jali.eda.facts import Facts, Price
 from jali.eda.noisy import NoisyFigure, NoisyTable, drawn
 from jali.eda.quote import QuoteView
 from jali.eda.receipt import PER_NODE, Receipt
@@ -19,6 +19,7 @@ from jali.eda.view import View
 from jali.node import Node
 from jali.wire.dataset import Column
 from jali.wire.release import Noised, Release
+from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
 if TYPE_CHECKING:
@@ -210,57 +211,62 @@ class FederatedQuote:
 class _FederatedDesk:
     """What asking and quoting share."""
 
-    def __init__(self, members: Members, disjoint: bool) -> None:
+    def __init__(self, members: Members, disjoint: bool, selection: Selection = ALL_ROWS) -> None:
+        self.selection = selection
         self._members = members
         self._disjoint = disjoint
 
     @property
     def facts(self) -> Facts:
         """The public facts of the first node; `check` holds the others to them."""
-        return next(iter(self._members.values())).facts
+        return next(iter(self._members.values())).facts.selected(self.selection)
+
+    def selecting(self, selection: Selection) -> Self:
+        """Return a desk for other rows."""
+        return type(self)(self._members, self._disjoint, selection)
 
     def check(self, statistic: Statistic) -> None:
         """Raise what does not fit together, then what a node would refuse."""
-        for name in statistic.reads:
+        for name in self.selection.behind(statistic.reads):
             _check_equal(name, self.facts.column(name), self._members)
         for remote in self._members.values():
-            remote.facts.check(statistic)
+            remote.facts.selected(self.selection).check(statistic)
 
-    def _quoted(self, statistic: Statistic, epsilon: float) -> dict[str, QuoteView]:
-        quotes = _everywhere(self._members, lambda remote: remote.quote(statistic, epsilon))
-        return {node: QuoteView(statistic, self.facts.dataset, quote) for node, quote in quotes.items()}
+    def _quoted(self, statistic: Statistic, price: Price) -> dict[str, QuoteView]:
+        quotes = _everywhere(self._members, lambda remote: remote.quote(statistic, self.selection, price))
+        return {node: QuoteView(statistic, self.facts.dataset, quote, self.selection) for node, quote in quotes.items()}
 
 
 class FederatedQuoteDesk(_FederatedDesk, Desk[FederatedQuote, FederatedQuote]):
     """Asks all nodes for the price."""
 
-    def _figure(self, statistic: Statistic, epsilon: float) -> FederatedQuote:
-        return FederatedQuote(self._quoted(statistic, epsilon), self._disjoint)
+    def _figure(self, statistic: Statistic, price: Price) -> FederatedQuote:
+        return FederatedQuote(self._quoted(statistic, price), self._disjoint)
 
-    def _table(self, statistic: Statistic, epsilon: float) -> FederatedQuote:
-        return self._figure(statistic, epsilon)
+    def _table(self, statistic: Statistic, price: Price) -> FederatedQuote:
+        return self._figure(statistic, price)
 
 
 class FederatedAskDesk(_FederatedDesk, Desk[NoisyFigure, NoisyTable]):
     """Asks all nodes, and adds."""
 
-    def _figure(self, statistic: Statistic, epsilon: float) -> NoisyFigure:
-        receipt = self._paid(statistic, epsilon)
+    def _figure(self, statistic: Statistic, price: Price) -> NoisyFigure:
+        receipt = self._paid(statistic, price)
         rows = drawn(statistic, receipt.releases[0].columns, combined(receipt.releases))
         return NoisyFigure(statistic, self.facts.dataset, rows, receipt)
 
-    def _table(self, statistic: Statistic, epsilon: float) -> NoisyTable:
-        receipt = self._paid(statistic, epsilon)
+    def _table(self, statistic: Statistic, price: Price) -> NoisyTable:
+        receipt = self._paid(statistic, price)
         rows = drawn(statistic, receipt.releases[0].columns, combined(receipt.releases))
         return NoisyTable(statistic, self.facts.dataset, rows, receipt)
 
-    def _paid(self, statistic: Statistic, epsilon: float) -> Receipt:
+    def _paid(self, statistic: Statistic, price: Price) -> Receipt:
         """Quote everywhere, then ask everywhere, each node in a thread of its own."""
-        for node, quote in self._quoted(statistic, epsilon).items():
+        for node, quote in self._quoted(statistic, price).items():
             if not quote.fits:
                 facts = {"price": quote.price, "left": quote.quote.left_before}
                 raise errors.BudgetExhausted(f"{node}: {quote.bill}; no node was charged", facts=facts)
-        answered, failed = _outcomes(self._members, lambda remote: remote.ask(statistic, epsilon))
+        answered, failed = _outcomes(self._members, lambda remote: remote.ask(statistic, self.selection, price))
         if failed:
             raise _refusal(answered, failed)
         return Receipt(tuple(answered.values()), tuple(answered), self._disjoint)

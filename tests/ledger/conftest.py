@@ -155,7 +155,9 @@ def _furnished(session: Session) -> dict[str, str]:
     for row in (
         PersonRow(id="per_1", name="Dana Scientist", role=Role.DATA_SCIENTIST, created_at=now),
         ProjectRow(id="prj_1", name="study", purpose="to test", created_at=now),
-        PopulationRow(id="pop_1", name="people", unit="row", units=100, account_id=accounts[0], created_at=now),
+        PopulationRow(
+            id="pop_1", name="people", unit="row", units=100, account_id=accounts[0], ranking_key="00", created_at=now
+        ),
         DatasetRow(id="ds_1", name="visits", population_id="pop_1", version_id="ver_1", created_at=now),
         VersionRow(
             id="ver_1", dataset_id="ds_1", card="{}", path="", sha256="", size=0, mtime_ns=0, registered_at=now

@@ -41,7 +41,7 @@ def main(folder: str, url: str, point: str, question: str) -> None:
     if point == "before-begin":
         book.begin = then_die(book.begin)
     if point == "after-begin":
-        Warehouse.tally = die  # type: ignore[method-assign, assignment]
+        Warehouse.tallies = die  # type: ignore[method-assign, assignment]
     if point == "while-storing":
         book.commit = then_die(book.commit)
     node = open_node(Settings(folder=Path(folder), database_url=url))  # type: ignore[arg-type]

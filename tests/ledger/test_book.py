@@ -124,14 +124,14 @@ def test_a_settled_spend_fences_off_its_own_late_answer(
 ) -> None:
     house = build_house(database_url=database_url)
     house.grant()
-    read = Warehouse.tally
+    read = Warehouse.tallies
 
     def read_while_another_process_recovers(self: Warehouse, *args: Any) -> Any:
         assert recover(house.node) == (1, 0)
         return read(self, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Warehouse, "tally", read_while_another_process_recovers)
+        patched.setattr(Warehouse, "tallies", read_while_another_process_recovers)
         late = house.ask({"kind": "count"}, 0.3)
     assert late.status_code == 503
     with house.node.database.reading() as session:

@@ -112,7 +112,7 @@ def test_a_dearer_question_is_a_new_release(house: Any) -> None:
     first = house.ask(MEAN, 0.1).json()
     dearer = house.ask(MEAN, 0.5).json()
     assert not dearer["repeated"]
-    assert dearer["measurements"]["sum"]["noise_stddev"] < first["measurements"]["sum"]["noise_stddev"]
+    assert dearer["measurements"]["sum:age"]["noise_stddev"] < first["measurements"]["sum:age"]["noise_stddev"]
     assert dearer["left"] < first["left"]
 
 
@@ -147,7 +147,7 @@ def test_another_project_that_asks_for_less_gets_its_own_noise(build_house: Any)
     mine = house.ask(MEAN, 0.5).json()
     theirs = house.post("/v1/queries", house.query(MEAN, 0.1) | {"project": project}, token).json()
     alone = house.post("/v1/quotes", house.query(MEAN, 0.1) | {"project": project}, token).json()
-    assert theirs["measurements"]["sum"]["noise_stddev"] > mine["measurements"]["sum"]["noise_stddev"]
+    assert theirs["measurements"]["sum:age"]["noise_stddev"] > mine["measurements"]["sum:age"]["noise_stddev"]
     assert alone["repeated"]  # now that it is theirs
 
 

@@ -38,7 +38,9 @@ def test_whole_numbers_are_counted_exactly_as_numpy_counts_them(laboratory: Any,
     column, rng = integers(*span), np.random.default_rng(bins)
     cuts = np.unique(np.clip(np.round(edges(column, bins)).astype(np.int64) + np.array([[-1], [0], [1]]), *span))
     values = np.concatenate([rng.integers(span[0], span[1], 300, endpoint=True), cuts])
-    counts, _ = laboratory.measured(Histogram(column="age", bins=bins), stored(laboratory, column, values))["bins"]
+    counts, _ = laboratory.measured(Histogram(column="age", bins=bins), stored(laboratory, column, values))[
+        f"bins:age:{bins}"
+    ]
     # Integer arithmetic on both sides: value v lies in bin floor((v - lower) * bins / span), the last one closed.
     exact = [min((int(v) - span[0]) * bins // (span[1] - span[0]), bins - 1) for v in values]
     assert counts == [*np.bincount(exact, minlength=bins).tolist(), 0]
@@ -53,7 +55,9 @@ REAL_SPANS = [(0.0, 1.0), (0.0, 200.0), (-0.1, 0.2), (-1e-3, 7e5), (1e10, 1e10 +
 def test_numbers_are_counted_as_numpy_counts_them(laboratory: Any, span: Any, bins: int) -> None:
     column = Column(name="weight", type="number", lower=span[0], upper=span[1])
     values = np.random.default_rng(bins).uniform(*span, 600)
-    counts, _ = laboratory.measured(Histogram(column="weight", bins=bins), stored(laboratory, column, values))["bins"]
+    counts, _ = laboratory.measured(Histogram(column="weight", bins=bins), stored(laboratory, column, values))[
+        f"bins:weight:{bins}"
+    ]
     assert counts[:-1] == np.histogram(values, edges(column, bins))[0].tolist()
 
 
@@ -63,7 +67,7 @@ def test_numbers_within_a_rounding_of_an_edge_fall_into_one_of_its_two_bins(labo
     for number, edge in enumerate(edges(column, bins)):
         for value in (np.nextafter(edge, -np.inf), edge, np.nextafter(edge, np.inf)):
             table = stored(laboratory, column, [value])
-            counts, _ = laboratory.measured(Histogram(column="weight", bins=bins), table)["bins"]
+            counts, _ = laboratory.measured(Histogram(column="weight", bins=bins), table)[f"bins:weight:{bins}"]
             assert sum(counts) == sum(counts[max(number - 1, 0) : number + 1]) == 1
 
 
@@ -72,7 +76,9 @@ def test_numbers_within_a_rounding_of_an_edge_fall_into_one_of_its_two_bins(labo
 )
 def test_values_beyond_the_bounds_count_in_the_outer_bins(laboratory: Any, value: float, expected: int) -> None:
     column = Column(name="weight", type="number", lower=0, upper=200)
-    counts, _ = laboratory.measured(Histogram(column="weight", bins=10), stored(laboratory, column, [value]))["bins"]
+    counts, _ = laboratory.measured(Histogram(column="weight", bins=10), stored(laboratory, column, [value]))[
+        "bins:weight:10"
+    ]
     assert counts.index(1) == expected
     assert sum(counts) == 1
 
@@ -81,7 +87,7 @@ def test_values_beyond_the_bounds_count_in_the_outer_bins(laboratory: Any, value
 def test_the_lattice_mean_of_whole_numbers_is_their_mean(laboratory: Any, span: Any) -> None:
     column = integers(*span)
     values = np.random.default_rng(11).integers(span[0], span[1], 997, endpoint=True)
-    total, _ = laboratory.measured(Mean(column="age"), stored(laboratory, column, values))["sum"]
+    total, _ = laboratory.measured(Mean(column="age"), stored(laboratory, column, values))["sum:age"]
     assert total == [sum(2 * (int(v) - span[0]) - (span[1] - span[0]) for v in values)]
     mean = Lattice.of(column).value(total[0] / len(values))
     assert mean == pytest.approx(float(values.mean()), abs=1e-9 * max(1, abs(span[0])))
@@ -95,7 +101,7 @@ def test_the_lattice_mean_of_finer_values_is_within_half_a_step_and_not_off_to_o
     rng, lattice = np.random.default_rng(5), Lattice.of(column)
     values = rng.uniform(lattice.lower, lattice.upper, 5000)
     values = values.round().astype(np.int64) if lattice.whole else values
-    total, _ = laboratory.measured(Mean(column="age"), stored(laboratory, column, values))["sum"]
+    total, _ = laboratory.measured(Mean(column="age"), stored(laboratory, column, values))["sum:age"]
     step = 2 * lattice.width_of_code
     off = (lattice.value(total[0] / len(values)) - float(values.mean())) / step
     assert abs(off) < 5 / np.sqrt(12 * len(values))
@@ -123,7 +129,7 @@ def test_a_leaf_of_the_tree_shows_every_whole_number_that_falls_into_it(lower: i
 @given(st.lists(st.integers(0, 120), min_size=1, max_size=30))
 def test_every_level_of_a_tree_adds_up_to_the_rows(laboratory: Any, values: list[int]) -> None:
     table = stored(laboratory, integers(0, 100), values)
-    nodes, _ = laboratory.measured(Quantiles(column="age"), table)["tree"]
+    nodes, _ = laboratory.measured(Quantiles(column="age"), table)["tree:age"]
     ends = np.cumsum([0, *tree.LEVELS])
     for start, end in itertools.pairwise(ends):
         assert sum(nodes[start:end]) == len(values)

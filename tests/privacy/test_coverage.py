@@ -17,7 +17,6 @@ from jali import estimates
 from jali.wire.dataset import Column
 from jali.wire.lattice import Lattice
 from jali.wire.release import Noised
-from jali_node.mechanisms import gaussian
 from jali_node.statistics.plan import plan
 
 ALARM = 1e-6
@@ -169,10 +168,10 @@ def covered(laboratory: Any, statistic: Any, terms: Any, discrete_gaussian: Any)
         planned = plan(statistic(asked), tuple(COLUMNS.values()), epsilon, terms)
         exact = laboratory.tallies(tables[table], planned.tallies)
         drawn, scales = {}, {}
-        for part, event in zip(planned.measurements, planned.event.events, strict=True):
-            scales[part.name] = gaussian.scale(event.noise_multiplier, part.sensitivity)
-            values = part.read(exact[part.tally])
-            drawn[part.name] = values + discrete_gaussian(scales[part.name]).draw(rng, (answers, len(values)))
+        for part in planned.parts:
+            name, values = part.measurement.name, part.measurement.read(exact[part.measurement.tally])
+            scales[name] = part.noise_stddev
+            drawn[name] = values + discrete_gaussian(scales[name]).draw(rng, (answers, len(values)))
         truth = true_figures(asked, TABLES[table])
         held = dict.fromkeys(truth, 0)
         for i in range(answers):

@@ -73,7 +73,7 @@ def test_a_failing_engine_changes_neither_status_nor_shape_nor_price(
     house.grant()
     sound = house.ask({"kind": "mean", "column": "age"})
     before = house.population()["spent"]
-    monkeypatch.setattr(Warehouse, "tally", raiser(FAILURES[failure]))
+    monkeypatch.setattr(Warehouse, "tallies", raiser(FAILURES[failure]))
     failed = house.ask({"kind": "mean", "column": "weight"})
     assert failed.status_code == sound.status_code == 200
     assert skeleton(failed.json()["measurements"]).keys() == skeleton(sound.json()["measurements"]).keys()
@@ -96,7 +96,7 @@ def test_a_failed_answer_looks_like_a_sound_one(
         house = build_house(name=name, cap=10.0)
         house.grant(epsilon=5.0)
         if name == "failing":
-            monkeypatch.setattr(Warehouse, "tally", raiser(MemoryError(TELLTALE)))
+            monkeypatch.setattr(Warehouse, "tallies", raiser(MemoryError(TELLTALE)))
         replies.append(house.ask(asked, 0.5))
         assert releases(house)[-1].from_failure == (name == "failing")
     sound, failed = replies
@@ -110,14 +110,14 @@ def test_a_failed_answer_looks_like_a_sound_one(
 
 def test_a_failed_answer_is_the_noise_of_an_empty_table(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A count near 0 where 2000 rows are: noise beyond 12 deviations has probability below 1e-30."""
-    monkeypatch.setattr(Warehouse, "tally", raiser(MemoryError(TELLTALE)))
+    monkeypatch.setattr(Warehouse, "tallies", raiser(MemoryError(TELLTALE)))
     noised = house.ask({"kind": "count"}).json()["measurements"]["count"]
     assert abs(noised["values"][0]) < 12 * noised["noise_stddev"] < 2000
 
 
 def test_a_failed_answer_is_stored_and_given_again_for_free(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(Warehouse, "tally", raiser(duckdb.IOException(TELLTALE)))
+        broken.setattr(Warehouse, "tallies", raiser(duckdb.IOException(TELLTALE)))
         first = house.ask({"kind": "count"}).json()
         second = house.ask({"kind": "count"}).json()
     healed = house.ask({"kind": "count"}).json()
@@ -129,7 +129,7 @@ def test_a_failed_answer_is_stored_and_given_again_for_free(house: Any, monkeypa
 
 
 def test_the_spend_of_a_failed_answer_stands_in_account_and_chain(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Warehouse, "tally", raiser(MemoryError(TELLTALE)))
+    monkeypatch.setattr(Warehouse, "tallies", raiser(MemoryError(TELLTALE)))
     house.ask({"kind": "count"})
     with house.node.database.reading() as session:
         states = [row.state for row in session.scalars(select(SpendRow))]
@@ -181,13 +181,13 @@ def test_a_file_that_vanishes_before_the_charge_costs_nothing(house: Any) -> Non
 def test_a_file_that_vanishes_after_the_charge_is_answered_with_noise(
     house: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tally = Warehouse.tally
+    tally = Warehouse.tallies
 
     def late(self: Warehouse, *question: Any) -> Any:
         (house.folder / "visits.parquet").unlink(missing_ok=True)
         return tally(self, *question)
 
-    monkeypatch.setattr(Warehouse, "tally", late)
+    monkeypatch.setattr(Warehouse, "tallies", late)
     reply = house.ask({"kind": "mean", "column": "age"})
     assert reply.status_code == 200
     assert [row.from_failure for row in releases(house)] == [True]

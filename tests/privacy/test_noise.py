@@ -52,7 +52,10 @@ def shape_fits(draws: NDArray[np.int64], law: Any) -> bool:
 def magnified(planned: Plan) -> Plan:
     """Return the plan with `DRAWS` zeros in place of each vector, so that one release shows its noise many times."""
     zeros = np.zeros(DRAWS, dtype=np.int64)
-    return replace(planned, measurements=tuple(replace(part, read=lambda _: zeros) for part in planned.measurements))
+    return replace(
+        planned,
+        parts=tuple(replace(p, measurement=replace(p.measurement, read=lambda _: zeros)) for p in planned.parts),
+    )
 
 
 @pytest.mark.parametrize("asked", STATISTICS, ids=lambda s: f"{s['kind']}-{s.get('column', '')}")
@@ -62,15 +65,16 @@ def test_noise_of_each_measurement_has_the_stated_spread_and_shape(
     """Up to four measurements with three checks each: false-alarm rate at most 12 ALARM."""
     planned = plan(statistic(asked), COLUMNS, 1.0, terms)
     released = magnified(planned).of_nothing()
-    for part, event in zip(planned.measurements, planned.event.events, strict=True):
-        noised = released[part.name]
+    for part in planned.parts:
+        name, event = part.measurement.name, part.event
+        noised = released[name]
         draws = np.array(noised.values)
         assert noised.noise_stddev >= event.noise_multiplier * part.sensitivity
         assert noised.noise_stddev == pytest.approx(event.noise_multiplier * part.sensitivity, rel=1e-9)
-        assert spread_fits(draws, noised.noise_stddev), part.name
-        assert shape_fits(draws, discrete_gaussian(noised.noise_stddev)), part.name
+        assert spread_fits(draws, noised.noise_stddev), name
+        assert shape_fits(draws, discrete_gaussian(noised.noise_stddev)), name
         neighbours = float(np.mean(draws[1:] * 1.0 * draws[:-1]) / np.mean(draws * 1.0 * draws))
-        assert abs(neighbours) < stats.norm.isf(ALARM / 2) / np.sqrt(DRAWS), f"{part.name}: draws hang together"
+        assert abs(neighbours) < stats.norm.isf(ALARM / 2) / np.sqrt(DRAWS), f"{name}: draws hang together"
 
 
 def test_measurements_of_one_answer_have_independent_noise(statistic: Any, terms: Any) -> None:

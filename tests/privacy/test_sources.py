@@ -36,7 +36,7 @@ def csv(laboratory: Any, tmp_path: Path) -> Any:
 
 
 def presence(laboratory: Any, table: Any, column: Column) -> list[int]:
-    counted: list[int] = laboratory.warehouse.tally(table, Tally((Presence(column),)))[0].tolist()
+    counted: list[int] = next(iter(laboratory.tallies(table, [Tally((Presence(column),))]).values()))[0].tolist()
     return counted
 
 
@@ -46,10 +46,10 @@ def test_declared_types_are_read_and_what_does_not_fit_is_missing(laboratory: An
         "2.0,nan,north\n 41 ,inf,north\n"
     )
     age, weight, _ = COLUMNS
-    assert laboratory.measured(Count(), table)["count"][0] == [6]
+    assert laboratory.measured(Count(), table)["rows"][0] == [6]
     assert presence(laboratory, table, age) == [3, 3]
     assert presence(laboratory, table, weight) == [3, 3]
-    assert laboratory.measured(ValueCounts(column="site"), table)["categories"][0] == [4, 0, 0, 0, 2]
+    assert laboratory.measured(ValueCounts(column="site"), table)["categories:site"][0] == [4, 0, 0, 0, 2]
 
 
 def test_numbers_are_never_guessed_from_other_rows(laboratory: Any, csv: Any) -> None:
@@ -58,12 +58,12 @@ def test_numbers_are_never_guessed_from_other_rows(laboratory: Any, csv: Any) ->
     table = csv(f"age,weight,site\n{ages}\nsurprise,2020-01-01,north\n")
     age = COLUMNS[0]
     assert presence(laboratory, table, age) == [3000, 1]
-    assert laboratory.measured(ValueCounts(column="site"), table)["categories"][0] == [1, 0, 0, 3000, 0]
+    assert laboratory.measured(ValueCounts(column="site"), table)["categories:site"][0] == [1, 0, 0, 3000, 0]
 
 
 def test_quotes_hold_commas_quotes_and_line_ends(laboratory: Any, csv: Any) -> None:
     table = csv('age,weight,site\n1,1.0,"so,uth"\n2,2.0,"ea""st"\n3,3.0,"north\nof"\n"4","4.0",north\n')
-    assert laboratory.measured(ValueCounts(column="site"), table)["categories"][0] == [1, 1, 1, 0, 1]
+    assert laboratory.measured(ValueCounts(column="site"), table)["categories:site"][0] == [1, 1, 1, 0, 1]
     assert presence(laboratory, table, COLUMNS[0]) == [4, 0]
 
 
@@ -77,12 +77,12 @@ def test_line_ends_of_either_kind_and_a_missing_last_one_make_the_same_rows(
     laboratory: Any, csv: Any, ends: str
 ) -> None:
     table = csv(ends.join(["age,weight,site", "30,70.5,north", "40,60.5,north"]))
-    assert laboratory.measured(ValueCounts(column="site"), table)["categories"][0] == [2, 0, 0, 0, 0]
+    assert laboratory.measured(ValueCounts(column="site"), table)["categories:site"][0] == [2, 0, 0, 0, 0]
 
 
 def test_columns_may_stand_in_another_order_and_number_than_on_the_card(laboratory: Any, csv: Any) -> None:
     table = csv("other,site,age,weight\nx,north,30,1.5\ny,north,31,2.5\n")
-    total, _ = laboratory.measured(Mean(column="age"), table)["sum"]
+    total, _ = laboratory.measured(Mean(column="age"), table)["sum:age"]
     assert total == [(2 * 30 - 100) + (2 * 31 - 100)]
 
 
@@ -140,7 +140,7 @@ def test_a_csv_that_changes_after_registration_changes_no_answer(laboratory: Any
     table = laboratory.warehouse.register("ver_kept", path, COLUMNS)
     path.write_text('age,weight,site\n"30,1.0,north\n31,1.0,north\n')
     table.file.refuse_if_changed()
-    assert laboratory.measured(Count(), table)["count"][0] == [1]
+    assert laboratory.measured(Count(), table)["rows"][0] == [1]
 
 
 def spends(house: Any) -> list[str]:
@@ -215,6 +215,6 @@ def test_a_histogram_of_a_csv_is_that_of_its_numbers(laboratory: Any, csv: Any) 
     rng = np.random.default_rng(3)
     values = rng.integers(0, 101, 500)
     table = csv("age,weight,site\n" + "".join(f"{value},1,north\n" for value in values))
-    counts, _ = laboratory.measured(Histogram(column="age", bins=9), table)["bins"]
+    counts, _ = laboratory.measured(Histogram(column="age", bins=9), table)["bins:age:9"]
     expected, _ = np.histogram(values, [100 * i / 9 for i in range(10)])
     assert counts == [*expected.tolist(), 0]

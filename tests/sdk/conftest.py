@@ -20,7 +20,7 @@ from jali.wire.node import NodeInfo
 from jali.wire.person import Me, Role
 from jali.wire.problem import MEDIA_TYPE, Problem
 from jali.wire.project import Project
-from jali.wire.query import Query
+from jali.wire.query import Query, Question, Wish
 from jali.wire.quote import Forecast, Quote
 from jali.wire.release import Noised, Release
 from jali.wire.request import AccessRequest, AccessRequestForm, Decision, RequestStatus
@@ -128,7 +128,7 @@ class FakeNode:
             case "GET", ["datasets", _, "budget"]:
                 return Budget(cap=4.0, delta=1e-6, spent=1.0, held=0.0, left=self.left)
             case "POST", ["quotes"]:
-                return self._quote(Query.model_validate_json(request.content))
+                return self._quote(Wish.model_validate_json(request.content))
             case "POST", ["queries"]:
                 return self._release(Query.model_validate_json(request.content))
             case "GET", ["releases"]:
@@ -155,14 +155,15 @@ class FakeNode:
                 return LedgerPage(entries=tuple(page), next_after=more)
         raise AssertionError(f"the fake node has no route {method} {path}")
 
-    def _columns(self, query: Query) -> tuple[Column, ...]:
+    def _columns(self, query: Question) -> tuple[Column, ...]:
         reads = query.statistic.reads
-        return tuple(column for column in self.card.columns if column.name in reads)
+        return tuple(column for column in query.selection.columns(self.card.columns) if column.name in reads)
 
-    def _quote(self, query: Query) -> Quote:
-        known = query.statistic_digest in self.releases
-        price = 0.0 if known else query.epsilon
+    def _quote(self, query: Wish) -> Quote:
+        known = query.digest in self.releases
+        price = 0.0 if known else query.epsilon or 0.1
         return Quote(
+            epsilon=query.epsilon or 0.1,
             price=price, repeated=known, fits=price <= self.left, left_before=self.left, left_after=self.left - price,
             forecast=(Forecast(key=(), figure="mean", expected=55.0, half_width=0.123),),
             split="half for the count, half for the sum",
@@ -170,18 +171,19 @@ class FakeNode:
 
     def _release(self, query: Query) -> Release:
         self.asked.append(query)
-        if query.statistic_digest in self.releases:
-            return self.releases[query.statistic_digest].model_copy(update={"repeated": True, "left": self.left})
+        if query.digest in self.releases:
+            return self.releases[query.digest].model_copy(update={"repeated": True, "left": self.left})
         self.left -= query.epsilon
         columns = self._columns(query)
         clean = estimates.imagined(query.statistic, columns, UNITS)
         release = Release(
             id=f"rel_{self.number:02x}{len(self.releases):02x}", dataset=query.dataset, version="ver_01",
-            project=query.project, statistic=query.statistic, epsilon=query.epsilon, loss=loss_of(query.epsilon),
+            project=query.project, statistic=query.statistic, selection=query.selection,
+            epsilon=query.epsilon, loss=loss_of(query.epsilon),
             columns=columns, units=UNITS, created_at=NOW, repeated=False, left=self.left,
             measurements={k: Noised(values=tuple(v), noise_stddev=3.0) for k, v in clean.items()},
         )  # fmt: skip
-        self.releases[query.statistic_digest] = release
+        self.releases[query.digest] = release
         return release
 
     def _request(self, form: AccessRequestForm) -> AccessRequest:

@@ -9,10 +9,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql
 
 from jali.wire.dataset import Column
+from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import statement
 from jali_node.engine.tally import Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
@@ -55,6 +57,15 @@ class File:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """At most `max_rows` rows of each entity are read, ranked by a keyed hash; rows without one are left out."""
+
+    entity: str
+    max_rows: int
+    key: bytes
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One dataset version as the engine knows it: a file, under a name of its own, with declared columns."""
 
@@ -82,12 +93,14 @@ class Warehouse:
             },
         )
 
-    def register(self, version: str, path: Path, columns: tuple[Column, ...]) -> Snapshot:
+    def register(self, version: str, path: Path, columns: tuple[Column, ...], bound: Bound | None = None) -> Snapshot:
         """Take a CSV or Parquet file in, and try that its declared columns can be read, every row of them.
 
         Raises:
             InvalidRequest: the file is missing, of another kind, lacks a column, or cannot be read.
         """
+        if bound is not None:
+            raise InvalidRequest("tables of entities cannot be read yet", field="entity")
         path = path.resolve()
         if path.suffix.lower() not in SUFFIXES or not path.is_file() or set(str(path)) & set("*?["):
             raise InvalidRequest(
@@ -100,7 +113,7 @@ class Warehouse:
                 path = self._parsed(version, path, columns)
             snapshot = Snapshot(version, File.of(path), columns)
             for column in columns:  # each to its last row: what fails here must not fail after a charge
-                self.tally(snapshot, Tally((Presence(column),)))
+                self.tallies(snapshot, [Tally((Presence(column),))])
         except (duckdb.Error, OSError, UnicodeDecodeError) as error:
             kind = type(error).__name__
             raise InvalidRequest(
@@ -108,16 +121,21 @@ class Warehouse:
             ) from error
         return snapshot
 
-    def tally(self, snapshot: Snapshot, tally: Tally) -> NDArray[np.int64]:
-        """Return the exact integers, shape `tally.shape`. Never leaves the node without noise.
+    def tallies(
+        self, snapshot: Snapshot, tallies: Sequence[Tally], selection: Selection = ALL_ROWS
+    ) -> dict[Tally, NDArray[np.int64]]:
+        """Return the selected rows' exact integers, each of shape `tally.shape`. They never leave without noise.
 
         Sums saturate at 2^62, which moves no two neighbouring tables further apart.
         """
         self._attach(snapshot)
-        query = statement.statement(tally, statement.table(snapshot.version, tally)).compile(dialect=_DIALECT)
-        values = [query.params[name] for name in query.positiontup or ()]
+        return {tally: self._tally(snapshot, tally, selection) for tally in tallies}
+
+    def _tally(self, snapshot: Snapshot, tally: Tally, selection: Selection) -> NDArray[np.int64]:
+        scan = statement.scan(snapshot.version, snapshot.columns, selection, [tally])
+        text, values = _compiled(statement.statement(tally, scan))
         with self._cursor() as cursor:
-            rows = cursor.execute(str(query), values).fetchall()
+            rows = cursor.execute(text, values).fetchall()
         result = np.zeros(tally.shape, dtype=np.int64)
         keys = len(tally.groups)
         for row in rows:
@@ -133,10 +151,9 @@ class Warehouse:
             codes of a category in the card's order, one code more standing for missing or undeclared.
         """
         self._attach(snapshot)
-        query = statement.rows(snapshot.version, columns).compile(dialect=_DIALECT)
-        values = [query.params[name] for name in query.positiontup or ()]
+        text, values = _compiled(statement.rows(snapshot.version, columns))
         with self._cursor() as cursor:
-            found = cursor.execute(str(query), values).fetchnumpy()
+            found = cursor.execute(text, values).fetchnumpy()
         return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}
 
     def close(self) -> None:
@@ -165,6 +182,12 @@ class Warehouse:
         with self._cursor() as cursor:
             csv.snapshot(cursor, path, columns, target)
         return target
+
+
+def _compiled(select: sa.Select[Any]) -> tuple[str, list[Any]]:
+    """Return a query's text, and its parameters in their order."""
+    query = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return str(query), [query.params[name] for name in query.positiontup or ()]
 
 
 def _plain(values: Any) -> NDArray[Any]:

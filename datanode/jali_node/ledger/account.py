@@ -32,12 +32,14 @@ class Account:
 
     def fits(self, cost: Charge) -> bool:
         """Say whether one more cost keeps the promise."""
-        if self.spent_delta + self.held_delta + cost.delta > self.terms.pool:
-            return False
-        return any(
+        return self.fits_pool(cost) and any(
             used + new <= self.cap - offset
             for used, new, offset in zip(self._used, cost.rdp, self.terms.offsets, strict=True)
         )
+
+    def fits_pool(self, cost: Charge) -> bool:
+        """Say whether the pool has room for a cost's own delta. A cost without one takes nothing from it."""
+        return cost.delta <= self.pool_left() or cost.delta == 0
 
     def with_held(self, cost: Charge) -> "Account":
         """Return the account with a cost set aside."""
@@ -60,6 +62,10 @@ class Account:
             return 0
         costs = tuple(min(FIXED_MAX, int(rho * order)) for order in self.terms.orders)
         return min(self.cap, price(Charge(costs), self.terms))
+
+    def pool_left(self) -> int:
+        """Return how much delta (1e-18) releases of unknown keys may still take."""
+        return max(0, self.terms.pool - self.spent_delta - self.held_delta)
 
     def budget(self) -> Budget:
         """Return the account as people read it. `spent` and `held` are reports, priced as if nothing else was done."""

@@ -1,13 +1,13 @@
 """What events cost: Rényi divergences at an account's orders as whole numbers, always rounded up."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from jali.wire.budget import PrivacyLoss
 from jali.wire.money import EPSILON_UNITS, FIXED_MAX
 from jali_node.ledger import sampled
-from jali_node.ledger.event import Composed, Event, Gaussian, PoissonSampled, SelfComposed
+from jali_node.ledger.event import Composed, Concentrated, Event, Gaussian, PoissonSampled, SelfComposed, Thresholded
 from jali_node.ledger.terms import ORDER_UNITS, Terms
 
 ROUNDING = 2
@@ -25,8 +25,11 @@ class Charge:
 def charge(event: Event, terms: Terms) -> Charge:
     """Return what an event costs under the terms. A Gaussian of multiplier z costs a / (2 z^2) at order a (exactly)."""
     if isinstance(event, Composed):
-        parts = [charge(part, terms).rdp for part in event.events]
-        return Charge(tuple(min(FIXED_MAX, sum(costs)) for costs in zip(*parts, strict=True)))
+        parts = [charge(part, terms) for part in event.events]
+        together = zip(*(part.rdp for part in parts), strict=True)
+        return Charge(tuple(min(FIXED_MAX, sum(costs)) for costs in together), sum(part.delta for part in parts))
+    if isinstance(event, Thresholded):
+        return replace(charge(event.gaussian, terms), delta=event.delta)
     return Charge(tuple(_rounded_up(_divergence(event, order)) for order in terms.orders))
 
 
@@ -35,12 +38,14 @@ def repeated(cost: Charge, times: int) -> Charge:
     return Charge(tuple(min(FIXED_MAX, times * rdp) for rdp in cost.rdp), times * cost.delta)
 
 
-def _divergence(event: Gaussian | PoissonSampled | SelfComposed, order: int) -> Fraction:
+def _divergence(event: Gaussian | Concentrated | PoissonSampled | SelfComposed, order: int) -> Fraction:
     """Return an event's Rényi divergence at an order (thousandths), or a little more, never less."""
     if isinstance(event, SelfComposed):
         return event.times * _divergence(event.event, order)
     if isinstance(event, Gaussian):
         return Fraction(order, ORDER_UNITS) / (2 * Fraction(event.noise_multiplier) ** 2)
+    if isinstance(event, Concentrated):
+        return Fraction(order, ORDER_UNITS) * Fraction(event.rho)
     # Sampling can only help: divergences are quasi-convex, and a sample is a mixture of taking part and not.
     unsampled = _divergence(event.event, order)
     if event.q == 1:
@@ -54,7 +59,10 @@ def _rounded_up(cost: Fraction) -> int:
 
 
 def price(cost: Charge, terms: Terms) -> int:
-    """Return the stand-alone price (1e-12): the smallest cap at which a fresh account accepts this cost alone."""
+    """Return the stand-alone price (1e-12): the smallest cap at which a fresh account accepts this cost alone.
+
+    A delta of the cost's own comes out of the pool, which no cap changes: the price does not speak of it.
+    """
     return max(0, min(rdp + offset for rdp, offset in zip(cost.rdp, terms.offsets, strict=True)))
 
 

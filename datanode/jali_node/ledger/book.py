@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
-from jali.wire.money import digest, from_fixed
+from jali.wire.money import DELTA_UNITS, EPSILON_UNITS, digest, from_fixed
 from jali_node.errors import BudgetExhausted
 from jali_node.ledger import accountant, chain
 from jali_node.ledger.account import Account
@@ -216,6 +216,8 @@ def _refuse_unless_it_fits(rows: dict[str, AccountRow], order: list[str], cost: 
         values = account(row)
         if values.fits(cost):
             continue
+        if not values.fits_pool(cost):
+            raise _pool_exhausted(row, values, cost)
         left, wanted, fitting = from_fixed(values.left()), from_fixed(price), _rounded_down(values.left())
         advice = f"ask with epsilon={fitting:.3g} or less, or request more budget" if fitting else "request more budget"
         raise BudgetExhausted(
@@ -229,10 +231,25 @@ def _refuse_unless_it_fits(rows: dict[str, AccountRow], order: list[str], cost: 
         )
 
 
-def _rounded_down(left: int) -> float:
+def _pool_exhausted(row: AccountRow, values: Account, cost: Charge) -> BudgetExhausted:
+    wanted, pool = from_fixed(cost.delta, DELTA_UNITS), from_fixed(values.terms.pool, DELTA_UNITS)
+    left, fitting = from_fixed(values.pool_left(), DELTA_UNITS), _rounded_down(values.pool_left(), DELTA_UNITS)
+    advice = f"; ask with delta={fitting:.3g} or less" if fitting else ""
+    return BudgetExhausted(
+        f"this costs delta {wanted:.4g}, but of {_CALLED[row.kind]}, {pool:.4g} of delta is set aside for unknown keys "
+        f"and {left:.4g} of that is left{advice}",
+        field="delta",
+        account=row.id,
+        kind=row.kind,
+        delta=wanted,
+        delta_left=left,
+    )
+
+
+def _rounded_down(left: int, units: int = EPSILON_UNITS) -> float:
     """Return an amount with its first three digits only, so that what is advised does fit."""
     coarse = 10 ** max(0, len(str(left)) - 3)
-    return from_fixed(left // coarse * coarse)
+    return from_fixed(left // coarse * coarse, units)
 
 
 def _moved(session: Session, spend_id: str, before: str, after: str) -> SpendRow:

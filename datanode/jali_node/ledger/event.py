@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from jali.wire.money import DELTA_UNITS
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -61,10 +63,56 @@ class SelfComposed:
 
 
 @dataclass(frozen=True)
+class Thresholded:
+    """Counts of unknown keys with discrete Gaussian noise; keys leave whose noised count reaches a threshold.
+
+    A privacy unit has at most `rows` rows: the noise's multiplier is relative to that, and so many keys may be its
+    own. `delta` (1e-18) bounds the probability that any of those reaches `threshold`. The release is
+    delta-approximately zero-concentrated with the Gaussian's loss (Rogers 2023; Whitehouse, Ramdas, Rogers, Wu 2023 for
+    how such losses add up); delta is taken from the account's pool.
+    """
+
+    gaussian: Gaussian
+    delta: int
+    rows: int
+    threshold: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < DELTA_UNITS:
+            raise ValueError(f"expected 0 < delta < 1e18 (in 1e-18), got {self.delta}")
+        if not 0 < self.rows < self.threshold:
+            raise ValueError(f"expected 0 < rows < threshold, got {self.rows} and {self.threshold}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        facts = {"delta": self.delta, "rows": self.rows, "threshold": self.threshold}
+        return {"kind": "thresholded", "v": 1, "event": self.gaussian.record(), **facts}
+
+
+@dataclass(frozen=True)
+class Concentrated:
+    """A mechanism that is `rho`-zero-concentrated: its divergence at order a is at most a * rho, for every a above 1.
+
+    That is what a Gaussian of multiplier 1 / sqrt(2 rho) costs (Bun and Steinke 2016, Definition 1.1 and
+    Proposition 1.6), so the account treats the two alike.
+    """
+
+    rho: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rho < float("inf"):
+            raise ValueError(f"expected 0 < rho < inf, got {self.rho}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the event as it is written into the chain."""
+        return {"kind": "concentrated", "v": 1, "rho": repr(self.rho)}
+
+
+@dataclass(frozen=True)
 class Composed:
     """Several events about the same privacy units, one after the other or together."""
 
-    events: tuple[Gaussian, ...]
+    events: tuple[Gaussian | Thresholded, ...]
 
     def __post_init__(self) -> None:
         if not self.events:
@@ -75,4 +123,4 @@ class Composed:
         return {"kind": "composed", "v": 1, "events": [event.record() for event in self.events]}
 
 
-Event = Gaussian | PoissonSampled | SelfComposed | Composed
+Event = Gaussian | Thresholded | Concentrated | PoissonSampled | SelfComposed | Composed

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from jali.wire.problem import MEDIA_TYPE, Problem
-from jali.wire.query import Id, Query
+from jali.wire.query import Id, Query, Wish
 from jali.wire.quote import Quote
 from jali.wire.release import Release
 from jali_node.actions.queries.ask import ask
@@ -20,9 +20,9 @@ router = APIRouter(prefix="/v1", tags=["queries"], responses={**PROBLEMS, **ASKE
 
 
 @router.post("/quotes")
-def quotes(node: ServingNode, caller: SignedIn, query: Query) -> Quote:
+def quotes(node: ServingNode, caller: SignedIn, wish: Wish) -> Quote:
     """Return a question's price and forecast. Free."""
-    return quote(node, caller, query)
+    return quote(node, caller, wish)
 
 
 @router.post("/queries")

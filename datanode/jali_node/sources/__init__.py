@@ -9,7 +9,12 @@ from duckdb import DuckDBPyConnection
 
 from jali.wire.dataset import Column, ColumnType
 
-SQL_TYPES = {ColumnType.INTEGER: "BIGINT", ColumnType.NUMBER: "DOUBLE", ColumnType.CATEGORY: "VARCHAR"}
+SQL_TYPES = {
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.NUMBER: "DOUBLE",
+    ColumnType.CATEGORY: "VARCHAR",
+    ColumnType.TEXT: "VARCHAR",
+}
 
 
 def typed_columns(columns: tuple[Column, ...]) -> str:

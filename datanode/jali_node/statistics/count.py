@@ -14,4 +14,4 @@ SPLIT = "all on the one count"
 
 def measurements(ask: Count, columns: Columns) -> tuple[Measurement, ...]:
     """Return the row count."""
-    return (Measurement("count", Tally(), only_counts, 1, 1),)
+    return (Measurement("rows", Tally(), only_counts, 1, 1),)

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from jali.estimates.group_by import by, counted
 from jali.wire.statistics import GroupBy, Mean
 from jali.wire.statistics.group_by import GROUPS_MAX
 from jali_node.engine.tally import Categories, Power, Presence, Tally
@@ -30,12 +31,12 @@ def measurements(ask: GroupBy, columns: Columns) -> tuple[Measurement, ...]:
         raise InvalidRequest(f"expected at most {GROUPS_MAX} groups, got {number}", field="statistic.keys")
     groups = tuple(Categories(key) for key in keys)
     if not isinstance(ask.of, Mean):
-        return (Measurement("count", Tally(groups), declared_counts, 1, 1),)
+        return (Measurement(counted(ask), Tally(groups), declared_counts, 1, 1),)
     column = bounded(columns, ask.of.column, "statistic.of.column")
     tally = Tally((*groups, Presence(column)), (Power(column),))
     return (
-        Measurement("count", tally, present_counts, 1, 1),
-        Measurement("sum", tally, present_sums, Power(column).largest, 2),
+        Measurement(counted(ask), tally, present_counts, 1, 1),
+        Measurement(f"sum:{column.name}{by(ask)}", tally, present_sums, Power(column).largest, 2),
     )
 
 

@@ -16,4 +16,4 @@ SPLIT = "all on the one vector of counts"
 def measurements(ask: Histogram, columns: Columns) -> tuple[Measurement, ...]:
     """Return the bins."""
     column = bounded(columns, ask.column, "statistic.column")
-    return (Measurement("bins", Tally((Bins(column, ask.bins),)), only_counts, 1, 1),)
+    return (Measurement(f"bins:{column.name}:{ask.bins}", Tally((Bins(column, ask.bins),)), only_counts, 1, 1),)

@@ -22,8 +22,8 @@ def measurements(ask: Mean, columns: Columns) -> tuple[Measurement, ...]:
     column = bounded(columns, ask.column, "statistic.column")
     tally = moments_tally(column)
     return (
-        Measurement("count", tally, only_counts, 1, 1),
-        Measurement("sum", tally, present_sum, Power(column).largest, 2),
+        Measurement(f"count:{column.name}", tally, only_counts, 1, 1),
+        Measurement(f"sum:{column.name}", tally, present_sum, Power(column).largest, 2),
     )
 
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from jali import estimates
 from jali.wire.dataset import Column
+from jali.wire.expression import ExpressionRefused
 from jali.wire.money import from_fixed, to_fixed
 from jali.wire.quote import Forecast
 from jali.wire.release import Noised
+from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 from jali_node.engine.tally import Tally
-from jali_node.errors import EpsilonTooSmall
+from jali_node.errors import BoundsUnknown, EpsilonTooSmall, InvalidRequest, UnknownColumn, WrongColumnType
 from jali_node.ledger import accountant
 from jali_node.ledger.event import Composed, Gaussian
 from jali_node.ledger.terms import Terms
@@ -26,47 +28,73 @@ from jali_node.mechanisms import gaussian
 from jali_node.statistics import BY_KIND
 from jali_node.statistics.measurement import Integers, Measurement
 
+REFUSALS = {kind.code: kind for kind in (BoundsUnknown, InvalidRequest, UnknownColumn, WrongColumnType)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One measurement with its noise.
+
+    `sensitivity` is how far one privacy unit moves the vector; the event's noise multiplier is relative to it.
+    """
+
+    measurement: Measurement
+    sensitivity: int
+    event: Gaussian
+
+    @property
+    def noise_stddev(self) -> float:
+        """The noise's standard deviation, in units of the measurement."""
+        return gaussian.scale(self.event.noise_multiplier, self.sensitivity)
+
+    def noised(self, exact: Integers) -> Noised:
+        """Return the measurement with fresh noise."""
+        values = gaussian.noised(exact.tolist(), self.sensitivity, self.event.noise_multiplier)
+        return Noised(values=tuple(values), noise_stddev=self.noise_stddev)
+
 
 @dataclass(frozen=True)
 class Plan:
     """What will be measured, with which noise, for which event."""
 
     statistic: Statistic
+    selection: Selection
     columns: tuple[Column, ...]
-    measurements: tuple[Measurement, ...]
-    event: Composed
+    parts: tuple[Part, ...]
     split: str
+
+    @property
+    def event(self) -> Composed:
+        """What is charged."""
+        return Composed(tuple(part.event for part in self.parts))
+
+    @property
+    def noise(self) -> dict[str, float]:
+        """Each measurement's noise, as a standard deviation."""
+        return {part.measurement.name: part.noise_stddev for part in self.parts}
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
         """The distinct aggregates to compute, each once."""
-        return tuple(dict.fromkeys(part.tally for part in self.measurements))
+        return tuple(dict.fromkeys(part.measurement.tally for part in self.parts))
 
     def noised(self, exact: Mapping[Tally, Integers]) -> dict[str, Noised]:
         """Return the measurements with fresh noise. May be called once for each charged event, and no more."""
         return {
-            part.name: Noised(
-                values=tuple(
-                    gaussian.noised(part.read(exact[part.tally]).tolist(), part.sensitivity, event.noise_multiplier)
-                ),
-                noise_stddev=gaussian.scale(event.noise_multiplier, part.sensitivity),
-            )
-            for part, event in zip(self.measurements, self.event.events, strict=True)
+            part.measurement.name: part.noised(part.measurement.read(exact[part.measurement.tally]))
+            for part in self.parts
         }
 
     def of_nothing(self) -> dict[str, Noised]:
         """Return the noise of an empty table: the answer where rows could not be read."""
         return self.noised({tally: np.zeros(tally.shape, dtype=np.int64) for tally in self.tallies})
 
-    def forecast(self, units: int) -> tuple[Forecast, ...]:
-        """Return how wide the answer's noise intervals will be, were it what public facts suggest."""
-        imagined = estimates.imagined(self.statistic, self.columns, units)
+    def forecast(self, rows: int) -> tuple[Forecast, ...]:
+        """Return how wide the answer's noise intervals will be, were it what public facts suggest of so many rows."""
+        imagined = estimates.imagined(self.statistic, self.columns, rows)
         expected = {
-            part.name: Noised(
-                values=tuple(imagined[part.name]),
-                noise_stddev=gaussian.scale(event.noise_multiplier, part.sensitivity),
-            )
-            for part, event in zip(self.measurements, self.event.events, strict=True)
+            part.measurement.name: Noised(values=tuple(imagined[part.measurement.name]), noise_stddev=part.noise_stddev)
+            for part in self.parts
         }
         return tuple(
             Forecast(key=row.key, figure=row.figure, expected=row.value, half_width=(row.high - row.low) / 2)
@@ -74,15 +102,31 @@ class Plan:
         )
 
 
-def plan(statistic: Statistic, columns: tuple[Column, ...], epsilon: float, terms: Terms) -> Plan:
+def plan(
+    statistic: Statistic,
+    columns: tuple[Column, ...],
+    epsilon: float,
+    terms: Terms,
+    *,
+    selection: Selection = ALL_ROWS,
+    max_rows: int | None = None,
+) -> Plan:
     """Return the plan whose stand-alone price is at most epsilon, with as little noise as that allows.
 
+    Args:
+        statistic: what is asked.
+        columns: the card's.
+        epsilon: the stand-alone price.
+        terms: the account's.
+        selection: of which rows, and with which derived columns.
+        max_rows: how many rows one privacy unit may have; None where a row is the unit.
+
     Raises:
-        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: the statistic does not fit the card.
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: the question does not fit the card.
         EpsilonTooSmall: no noise is large enough.
     """
     module: Any = BY_KIND[statistic.kind]
-    by_name = {column.name: column for column in columns}
+    by_name = {column.name: column for column in selected(selection, columns)}
     parts: tuple[Measurement, ...] = module.measurements(statistic, by_name)
     rho = accountant.concentrated_for(to_fixed(epsilon), terms, len(parts))
     if rho <= 0:
@@ -91,9 +135,23 @@ def plan(statistic: Statistic, columns: tuple[Column, ...], epsilon: float, term
             f"expected epsilon > {least:.4g} at this delta, got {epsilon:.4g}", field="epsilon", least=least
         )
     whole = sum(part.weight for part in parts)
-    event = Composed(tuple(Gaussian(multiplier(rho * Fraction(part.weight, whole))) for part in parts))
+    priced = tuple(
+        Part(part, part.reach(max_rows), Gaussian(multiplier(rho * Fraction(part.weight, whole)))) for part in parts
+    )
     read = tuple(by_name[name] for name in dict.fromkeys(statistic.reads))
-    return Plan(statistic, read, parts, event, module.SPLIT)
+    return Plan(statistic, selection, read, priced, module.SPLIT)
+
+
+def selected(selection: Selection, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the card's columns and the selection's derived ones.
+
+    Raises:
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: an expression does not fit the card.
+    """
+    try:
+        return selection.columns(columns)
+    except ExpressionRefused as error:
+        raise REFUSALS[error.code](error.detail, field=error.field) from error
 
 
 def multiplier(rho: Fraction) -> float:

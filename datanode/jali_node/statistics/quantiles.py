@@ -19,7 +19,7 @@ SPLIT = "all on one tree of counts, equally over its four levels; every level of
 def measurements(ask: Quantiles, columns: Columns) -> tuple[Measurement, ...]:
     """Return the tree."""
     column = bounded(columns, ask.column, "statistic.column")
-    return (Measurement("tree", leaves_tally(column), tree_nodes, tree.SENSITIVITY, 1),)
+    return (Measurement(f"tree:{column.name}", leaves_tally(column), tree_nodes, tree.SENSITIVITY, 1),)
 
 
 def leaves_tally(column: Column) -> Tally:

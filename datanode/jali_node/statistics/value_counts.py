@@ -16,4 +16,4 @@ SPLIT = "all on the one vector of counts"
 def measurements(ask: ValueCounts, columns: Columns) -> tuple[Measurement, ...]:
     """Return the categories."""
     column = categorical(columns, ask.column, "statistic.column")
-    return (Measurement("categories", Tally((Categories(column),)), only_counts, 1, 1),)
+    return (Measurement(f"categories:{column.name}", Tally((Categories(column),)), only_counts, 1, 1),)

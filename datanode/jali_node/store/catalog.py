@@ -40,6 +40,9 @@ class Registered:
                 units=self.population.units,
             ),
             columns=card.columns,
+            entity=card.entity,
+            max_rows=card.max_rows,
+            rows=card.rows,
             registered_at=self.version.registered_at,
         )
 

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from jali.wire.budget import PrivacyLoss
 from jali.wire.dataset import Dataset
 from jali.wire.money import from_fixed
+from jali.wire.query import Question
 from jali.wire.release import Noised, Release
+from jali.wire.selection import Selection
 from jali.wire.statistics import Statistic
 from jali_node.tables import ReleaseRow
 
@@ -27,31 +29,43 @@ def same_question(session: Session, version_id: str, question: str) -> Sequence[
     return session.scalars(query).all()
 
 
+def of_same_rows(session: Session, version_id: str, project_id: str, rows: str) -> Sequence[ReleaseRow]:
+    """Return a project's releases about the same rows of one dataset version, the dearest first."""
+    query = (
+        select(ReleaseRow)
+        .where(ReleaseRow.version_id == version_id, ReleaseRow.rows == rows, ReleaseRow.project_id == project_id)
+        .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
+    )
+    return session.scalars(query).all()
+
+
 def of_project(session: Session, project_id: str) -> Sequence[ReleaseRow]:
     """Return a project's releases, the newest first."""
     query = select(ReleaseRow).where(ReleaseRow.project_id == project_id).order_by(ReleaseRow.created_at.desc())
     return session.scalars(query).all()
 
 
-def shown(
-    row: ReleaseRow, dataset: Dataset, left: float, *, repeated: bool, statistic: Statistic | None = None
-) -> Release:
+def shown(row: ReleaseRow, dataset: Dataset, left: float, *, repeated: bool, asked: Question | None = None) -> Release:
     """Return a release as it leaves. What came from a failure looks like any other.
 
     Args:
-        statistic: the question as it was asked this time, where it reads something else off the same measurements.
+        asked: the question as it was asked this time, where it reads something else off the same measurements.
     """
-    asked: Statistic = statistic or _STATISTIC.validate_json(row.statistic)
+    statistic: Statistic = asked.statistic if asked else _STATISTIC.validate_json(row.statistic)
+    selection = asked.selection if asked else Selection.model_validate_json(row.selection)
+    columns = {column.name: column for column in selection.columns(dataset.columns)}
     return Release(
         id=row.id,
         dataset=row.dataset_id,
         version=row.version_id,
         project=row.project_id,
-        statistic=asked,
+        statistic=statistic,
+        selection=selection,
         epsilon=from_fixed(row.asked),
         loss=PrivacyLoss.model_validate_json(row.loss),
-        columns=tuple(column for name in dict.fromkeys(asked.reads) if (column := dataset.column(name))),
+        columns=tuple(columns[name] for name in dict.fromkeys(statistic.reads)),
         units=dataset.population.units,
+        rows=dataset.size,
         measurements={name: Noised(**noised) for name, noised in json.loads(row.measurements).items()},
         created_at=row.created_at,
         repeated=repeated,

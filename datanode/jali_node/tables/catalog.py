@@ -9,7 +9,10 @@ from jali_node.tables.base import Base, UtcTime
 
 
 class PopulationRow(Base):
-    """The units that one promise covers. Its account outlives every dataset version."""
+    """The units that one promise covers. Its account outlives every dataset version.
+
+    `ranking_key` (hexadecimal, secret) decides which rows of an entity are read; it is the same for every version.
+    """
 
     __tablename__ = "population"
 
@@ -18,6 +21,7 @@ class PopulationRow(Base):
     unit: Mapped[str] = mapped_column(String(20))
     units: Mapped[int] = mapped_column(BigInteger)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), unique=True)
+    ranking_key: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -50,6 +50,8 @@ class SpendRow(Base):
 class ReleaseRow(Base):
     """What left the node. `measurements` is the very JSON that was sent.
 
+    `selection` says which rows it is about, `rows` is its digest, and `noise` holds each measurement's standard
+    deviation: enough to find the release that answers a later question.
     `from_failure` tells the owner, and only the owner, that rows could not be read and the answer is the noise of an
     empty table.
     """
@@ -64,13 +66,19 @@ class ReleaseRow(Base):
     version_id: Mapped[str] = mapped_column(ForeignKey("version.id"))
     question: Mapped[str] = mapped_column(String(64))
     statistic: Mapped[str] = mapped_column(Text)
+    selection: Mapped[str] = mapped_column(Text)
+    rows: Mapped[str] = mapped_column(String(64))
+    noise: Mapped[str] = mapped_column(Text)
     asked: Mapped[int] = mapped_column(BigInteger)
     loss: Mapped[str] = mapped_column(Text)
     measurements: Mapped[str] = mapped_column(Text)
     from_failure: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
-    __table_args__ = (Index("ix_release_version_id_question", "version_id", "question"),)
+    __table_args__ = (
+        Index("ix_release_version_id_question", "version_id", "question"),
+        Index("ix_release_version_id_rows", "version_id", "rows"),
+    )
 
 
 class EntryRow(Base):

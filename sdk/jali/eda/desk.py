@@ -1,10 +1,11 @@
 """Where a question is handed in: a desk that asks the node, or one that only quotes."""
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from jali.eda import facts
-from jali.eda.facts import Facts
+from jali.eda.facts import Facts, Price
+from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
 F = TypeVar("F", covariant=True)
@@ -12,29 +13,36 @@ T = TypeVar("T", covariant=True)
 
 
 class Desk(ABC, Generic[F, T]):
-    """Takes questions about one dataset. What comes back for one figure is an `F`, for several a `T`."""
+    """Takes questions about the selected rows of one dataset. One figure comes back as an `F`, several as a `T`."""
+
+    def __init__(self, selection: Selection = ALL_ROWS) -> None:
+        self.selection = selection
 
     @property
     @abstractmethod
     def facts(self) -> Facts:
-        """The dataset's public facts."""
+        """The dataset's public facts, derived columns among them."""
 
-    def figure(self, statistic: Statistic, epsilon: float) -> F:
+    @abstractmethod
+    def selecting(self, selection: Selection) -> Self:
+        """Return a desk for other rows and derived columns of the same dataset."""
+
+    def figure(self, statistic: Statistic, epsilon: float | None, error: float | None = None) -> F:
         """Check a question that has one figure as its answer, and hand it in."""
         self.check(statistic)
-        return self._figure(statistic, facts.price(epsilon))
+        return self._figure(statistic, facts.price(epsilon, error))
 
-    def table(self, statistic: Statistic, epsilon: float) -> T:
+    def table(self, statistic: Statistic, epsilon: float | None, error: float | None = None) -> T:
         """Check a question that has several figures as its answer, and hand it in."""
         self.check(statistic)
-        return self._table(statistic, facts.price(epsilon))
+        return self._table(statistic, facts.price(epsilon, error))
 
     def check(self, statistic: Statistic) -> None:
         """Raise what the node would refuse, before anything is sent."""
         self.facts.check(statistic)
 
     @abstractmethod
-    def _figure(self, statistic: Statistic, epsilon: float) -> F: ...
+    def _figure(self, statistic: Statistic, price: Price) -> F: ...
 
     @abstractmethod
-    def _table(self, statistic: Statistic, epsilon: float) -> T: ...
+    def _table(self, statistic: Statistic, price: Price) -> T: ...

@@ -4,18 +4,21 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from jali import errors
 from jali.wire.dataset import Column, ColumnType
+from jali.wire.expression import ExpressionRefused
 from jali.wire.money import EPSILON_MAX
+from jali.wire.selection import Selection
 from jali.wire.statistics import Count, Describe, GroupBy, Histogram, Mean, Quantiles, Statistic, ValueCounts
 from jali.wire.statistics.group_by import GROUPS_MAX
 
 M = TypeVar("M", bound=BaseModel)
+ERROR_MAX = 1e300
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,17 @@ class Facts:
             )
         return column
 
+    def selected(self, selection: Selection) -> "Facts":
+        """Return the facts with the selection's derived columns.
+
+        Raises:
+            UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: an expression does not fit the card.
+        """
+        try:
+            return replace(self, columns=selection.columns(self.columns))
+        except ExpressionRefused as refused:
+            raise errors.error_class(refused.code)(refused.detail, field=refused.field) from None
+
     def check(self, statistic: Statistic) -> None:
         """Raise what the node would refuse, as far as public facts tell."""
         self._check_columns(statistic, statistic.describe())
@@ -125,18 +139,38 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return f"; there are {shown}" if names else "; there are none"
 
 
-def price(epsilon: object) -> float:
-    """Return the price as a plain float.
+@dataclass(frozen=True)
+class Price:
+    """What an answer may cost: `epsilon`, or whatever keeps its 95 % noise interval within +-`error`."""
+
+    epsilon: float | None = None
+    error: float | None = None
+
+
+def price(epsilon: object, error: object = None) -> Price:
+    """Return the price in plain floats.
 
     Raises:
-        InvalidRequest: it is not a finite number above 0.
+        InvalidRequest: neither or both are given, or one is not a finite number above 0.
     """
-    expected = f"epsilon: expected 0 < epsilon <= {EPSILON_MAX:g}"
-    if isinstance(epsilon, bool) or not isinstance(epsilon, numbers.Real):
-        raise errors.InvalidRequest(f"{expected}, got {type(epsilon).__name__}", field="epsilon")
-    number = float(epsilon)
-    if not 0 < number <= EPSILON_MAX:  # nan compares as False
-        raise errors.InvalidRequest(f"{expected}, got {number:g}", field="epsilon")
+    if (epsilon is None) == (error is None):
+        found = "neither" if epsilon is None else "both"
+        raise errors.InvalidRequest(
+            f"say what the answer may cost with epsilon=, or how exact it has to be with error=; got {found}",
+            field="epsilon",
+        )
+    if error is not None:
+        return Price(error=_positive("error", error, ERROR_MAX))
+    return Price(epsilon=_positive("epsilon", epsilon, EPSILON_MAX))
+
+
+def _positive(name: str, value: object, largest: float) -> float:
+    expected = f"{name}: expected 0 < {name} <= {largest:g}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise errors.InvalidRequest(f"{expected}, got {type(value).__name__}", field=name)
+    number = float(value)
+    if not 0 < number <= largest:  # nan compares as False
+        raise errors.InvalidRequest(f"{expected}, got {number:g}", field=name)
     return number
 
 

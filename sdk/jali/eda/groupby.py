@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Generic, NoReturn, TypeVar
 
 from jali.eda import facts
+from jali.eda.column import Column
 from jali.eda.desk import Desk
 from jali.wire.statistics import Count, GroupBy, Mean
 
@@ -27,20 +28,25 @@ class Groups(Generic[F, T]):
         self._desk = desk
         self.keys = keys
 
-    def count(self, *, epsilon: float) -> T:
+    def count(self, *, epsilon: float | None = None, error: float | None = None) -> T:
         """Release each group's number of rows.
 
         Args:
-            epsilon: the stand-alone price.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
 
         Raises:
             WrongColumnType: a key has no public categories.
             InvalidRequest: more than 10,000 groups, or an input of the wrong form.
         """
-        return self._desk.table(facts.built(GroupBy, keys=self.keys, of=Count()), epsilon)
+        return self._desk.table(facts.built(GroupBy, keys=self.keys, of=Count()), epsilon, error)
 
-    def __getitem__(self, column: str) -> "GroupedColumn[F, T]":
-        return GroupedColumn(self._desk, self.keys, self._desk.facts.column(column).name)
+    def __getitem__(self, column: "str | Column[F, T]") -> "GroupedColumn[F, T]":
+        if isinstance(column, str):
+            return GroupedColumn(self._desk, self.keys, self._desk.facts.column(column).name)
+        derived = (*self._desk.selection.derived, *column.derived)
+        desk = self._desk.selecting(self._desk.selection.model_copy(update={"derived": derived}))
+        return GroupedColumn(desk, self.keys, column.name)
 
     def __iter__(self) -> Iterator[NoReturn]:
         raise TypeError("groups stay with their owner: use count(epsilon=...) or [column].mean(epsilon=...)")
@@ -60,11 +66,12 @@ class GroupedColumn(Generic[F, T]):
         self.keys = keys
         self.name = name
 
-    def mean(self, *, epsilon: float) -> T:
+    def mean(self, *, epsilon: float | None = None, error: float | None = None) -> T:
         """Release each group's mean and number of present values.
 
         Args:
-            epsilon: the stand-alone price.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
 
         Raises:
             BoundsUnknown: the column has no public bounds.
@@ -72,7 +79,7 @@ class GroupedColumn(Generic[F, T]):
             InvalidRequest: more than 10,000 groups, or an input of the wrong form.
         """
         statistic = facts.built(GroupBy, keys=self.keys, of=facts.built(Mean, column=self.name))
-        return self._desk.table(statistic, epsilon)
+        return self._desk.table(statistic, epsilon, error)
 
     def __repr__(self) -> str:
         return f"{self._desk.facts.dataset}[{self.name!r}] by {' and '.join(self.keys)}"

@@ -12,6 +12,7 @@ from jali.eda.receipt import Receipt
 from jali.estimates import Row
 from jali.wire.dataset import Column
 from jali.wire.release import Noised, Release
+from jali.wire.selection import Selection
 from jali.wire.statistics import Count, Describe, GroupBy, Histogram, Mean, Quantiles, Statistic
 
 _TEXT_ROWS = 60
@@ -34,9 +35,14 @@ class _Noisy:
     receipt: Receipt
 
     @property
+    def selection(self) -> Selection:
+        """Of which rows."""
+        return self.receipt.releases[0].selection
+
+    @property
     def title(self) -> str:
         """What was asked, in words."""
-        return f"{self.statistic.describe()} · {self.dataset}"
+        return f"{self.statistic.describe()}{self.selection.describe()} · {self.dataset}"
 
     @property
     def release(self) -> Release:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from jali.eda import markup
 from jali.wire.quote import Quote
+from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
 
@@ -17,16 +18,28 @@ class QuoteView:
         statistic: what would be asked.
         dataset: the dataset's name.
         quote: as the node gave it.
+        selection: of which rows.
     """
 
     statistic: Statistic
     dataset: str
     quote: Quote
+    selection: Selection = ALL_ROWS
 
     @property
     def price(self) -> float:
         """The stand-alone price (epsilon); 0 if the project has this answer already."""
         return self.quote.price
+
+    @property
+    def epsilon(self) -> float:
+        """What to ask with: the price that was named, or the smallest that gives the error that was."""
+        return self.quote.epsilon
+
+    @property
+    def promised(self) -> bool:
+        """Whether the named error can be promised from what is public and what has been paid for."""
+        return not self.quote.first
 
     @property
     def fits(self) -> bool:
@@ -68,10 +81,14 @@ class QuoteView:
         return f"would cost ε {self.price:.4g} · left ε {before:.4g} before, ε {self.quote.left_after:.4g} after"
 
     def _title(self) -> str:
-        return f"quote: {self.statistic.describe()} · {self.dataset}"
+        return f"quote: {self.statistic.describe()}{self.selection.describe()} · {self.dataset}"
 
     def _forecast(self) -> list[tuple[str, str]]:
         return [(" · ".join((*f.key, f.figure)), f"{f.half_width:,.3g}") for f in self.quote.forecast]
 
     def _notes(self) -> list[str]:
-        return [*([self.quote.split] if self.quote.split else []), *self.quote.warnings]
+        first = [
+            f"not promised: {step.why}. Ask first: {step.statistic.describe()}, epsilon={step.epsilon:.3g}"
+            for step in self.quote.first
+        ]
+        return [*first, *([self.quote.split] if self.quote.split else []), *self.quote.warnings]

@@ -1,7 +1,7 @@
 """What may be asked of a dataset, whoever answers: a node, a federation, or a quote."""
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar, overload
 
 import pandas as pd
 
@@ -10,6 +10,9 @@ from jali.eda import facts
 from jali.eda.column import Column, public_range
 from jali.eda.desk import Desk
 from jali.eda.groupby import Groups
+from jali.eda.predicate import Predicate, refuse_another_dataset
+from jali.wire.expression import Both
+from jali.wire.selection import Selection
 from jali.wire.statistics import Count, Describe
 
 F = TypeVar("F")
@@ -19,30 +22,35 @@ T = TypeVar("T")
 class View(Generic[F, T]):
     """A dataset's questions. Printing, completion and `len()` never spend budget."""
 
-    def __init__(self, desk: Desk[F, T]) -> None:
+    def __init__(self, desk: Desk[F, T], names: tuple[str, ...] | None = None) -> None:
         self._desk = desk
+        self._names = names
 
     @property
     def columns(self) -> list[str]:
         """The columns' names; free."""
-        return self._desk.facts.names
+        return self._desk.facts.names if self._names is None else list(self._names)
 
-    def count(self, *, epsilon: float) -> F:
+    def count(self, *, epsilon: float | None = None, error: float | None = None) -> F:
         """Release the number of rows.
 
         Args:
-            epsilon: the stand-alone price.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
 
         Raises:
             JaliError: what the node refuses, such as GrantRequired or BudgetExhausted.
         """
-        return self._desk.figure(Count(), epsilon)
+        return self._desk.figure(Count(), epsilon, error)
 
-    def describe(self, *, epsilon: float, columns: Sequence[str] | None = None) -> T:
+    def describe(
+        self, *, epsilon: float | None = None, error: float | None = None, columns: Sequence[str] | None = None
+    ) -> T:
         """Release count, missing, mean, standard deviation and five quantiles of each column.
 
         Args:
-            epsilon: the stand-alone price, divided over the columns.
+            epsilon: the stand-alone price, divided over the columns; or
+            error: how far the 95 % noise interval may reach to either side.
             columns: which; all with public bounds if not given.
 
         Raises:
@@ -50,27 +58,64 @@ class View(Generic[F, T]):
             WrongColumnType: one of those named is of categories.
             JaliError: what the node refuses, such as GrantRequired or BudgetExhausted.
         """
-        chosen = self._desk.facts.bounded_names if columns is None else _names(columns)
+        bounded = [name for name in self._desk.facts.bounded_names if name in self.columns]
+        chosen = bounded if columns is None else _names(columns)
         if not chosen:
             raise errors.BoundsUnknown(
                 f"{self._desk.facts.dataset} has no column with public bounds to describe", field="columns"
             )
-        return self._desk.table(facts.built(Describe, columns=tuple(dict.fromkeys(chosen))), epsilon)
+        return self._desk.table(facts.built(Describe, columns=tuple(dict.fromkeys(chosen))), epsilon, error)
 
-    def groupby(self, by: str | Sequence[str]) -> Groups[F, T]:
+    def groupby(self, by: "str | Column[F, T] | Sequence[str | Column[F, T]]") -> Groups[F, T]:
         """Return the dataset by the public categories of one to four columns; free until figures are asked.
+
+        Args:
+            by: names of category columns, or classes made with `cut`.
 
         Raises:
             UnknownColumn: there is no such column.
             WrongColumnType: a column has no public categories.
         """
-        keys = tuple(dict.fromkeys(_names(by)))
+        given = [by] if isinstance(by, str | Column) else list(by)
+        desk = self._desk.selecting(self._selecting([key for key in given if isinstance(key, Column)]))
+        keys = tuple(dict.fromkeys(key.name if isinstance(key, Column) else key for key in given))
         for key in keys:
-            self._desk.facts.categorical(key, "groupby")
-        return Groups(self._desk, keys)
+            desk.facts.categorical(key, "groupby")
+        return Groups(desk, keys)
 
-    def __getitem__(self, name: str) -> Column[F, T]:
-        return Column(self._desk, self._desk.facts.column(name))
+    def _selecting(self, columns: "Sequence[Column[F, T]]") -> Selection:
+        """Return this view's selection, with what these columns derive."""
+        derived = {node: None for column in columns for node in column.derived}
+        return self._desk.selection.model_copy(update={"derived": (*self._desk.selection.derived, *derived)})
+
+    @overload
+    def __getitem__(self, key: str) -> Column[F, T]: ...
+    @overload
+    def __getitem__(self, key: "Predicate[F, T] | list[str]") -> "View[F, T]": ...
+    def __getitem__(self, key: "str | Predicate[F, T] | list[str]") -> "Column[F, T] | View[F, T]":
+        """Return a column by its name, the rows where a condition holds, or some of the columns; free."""
+        if isinstance(key, Predicate):
+            return View(self._desk.selecting(self._where(key)), self._names)
+        if isinstance(key, list):
+            return View(self._desk, tuple(self._desk.facts.column(name).name for name in key))
+        return Column(self._desk, self._desk.facts.column(key))
+
+    def _where(self, condition: "Predicate[F, T]") -> Selection:
+        """Return this view's selection, narrowed."""
+        refuse_another_dataset(self._desk, condition.desk)
+        selection = self._desk.selection
+        joined = (
+            condition.node if selection.where is None else Both(op="and", left=selection.where, right=condition.node)
+        )
+        chosen = facts.built(Selection, where=joined, derived=selection.derived)
+        self._desk.facts.selected(chosen)  # refuses what does not fit the card
+        return chosen
+
+    def merge(self, *others: object, **how: object) -> NoReturn:
+        """Refuse: tables are not joined from outside."""
+        raise errors.NotOffered("there are no joins here: ask the owner for a view that holds both tables")
+
+    join = merge
 
     def __getattr__(self, name: str) -> Column[F, T]:
         if name.startswith("_"):
@@ -99,12 +144,17 @@ class View(Generic[F, T]):
         return self.columns
 
     def __repr__(self) -> str:
-        return f"questions about {self._desk.facts.dataset}: count, describe, groupby, [column]"
+        rows = self._desk.selection.describe()
+        return f"questions about {self._desk.facts.dataset}{rows}: count, describe, groupby, [column]"
 
     def _schema(self) -> tuple[list[str], list[list[str]]]:
         """Return the card's columns as head and lines of text."""
         head = ["column", "type", "public range", "meaning"]
-        return head, [[c.name, c.type.value, public_range(c), c.meaning] for c in self._desk.facts.columns]
+        return head, [
+            [c.name, c.type.value, public_range(c), c.meaning]
+            for c in self._desk.facts.columns
+            if c.name in self.columns
+        ]
 
     def _schema_text(self) -> str:
         head, lines = self._schema()

@@ -11,10 +11,10 @@ from jali.wire.statistics import Count
 
 def rows(ask: Count, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return the one count."""
-    noised = measurements["count"]
+    noised = measurements["rows"]
     return [Row((), "count", *noise.counted(noised.values[0], noised.noise_stddev))]
 
 
 def imagined(ask: Count, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
     """Return the public number of units."""
-    return {"count": [units]}
+    return {"rows": [units]}

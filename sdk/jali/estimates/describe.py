@@ -32,6 +32,6 @@ def imagined(ask: Describe, columns: Mapping[str, Column], units: int) -> dict[s
     """Return flat columns' moments and trees."""
     parts: dict[str, list[int]] = {}
     for name in ask.columns:
-        parts |= moments.imagined_moments(Lattice.of(columns[name]), units, f":{name}")
+        parts |= moments.imagined_moments(columns[name], units)
         parts[f"tree:{name}"] = flat_tree(units)
     return parts

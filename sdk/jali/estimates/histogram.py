@@ -20,7 +20,7 @@ def edges(ask: Histogram, column: Column) -> list[float]:
 
 def rows(ask: Histogram, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return one count a bin, then the count of missing values."""
-    noised = measurements["bins"]
+    noised = measurements[f"bins:{ask.column}:{ask.bins}"]
     cuts = edges(ask, columns[ask.column])
     last = ask.bins - 1
     labels = [f"[{cuts[i]:g}, {cuts[i + 1]:g}{']' if i == last else ')'}" for i in range(ask.bins)]
@@ -32,4 +32,4 @@ def rows(ask: Histogram, columns: Mapping[str, Column], measurements: Mapping[st
 
 def imagined(ask: Histogram, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
     """Return equally full bins."""
-    return {"bins": [*[units // ask.bins] * ask.bins, 0]}
+    return {f"bins:{ask.column}:{ask.bins}": [*[units // ask.bins] * ask.bins, 0]}

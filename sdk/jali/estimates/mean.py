@@ -12,7 +12,7 @@ from jali.wire.statistics import Mean
 
 def rows(ask: Mean, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return the mean, and the counts of present and missing values that came with it."""
-    count, total = measurements["count"], measurements["sum"]
+    count, total = measurements[f"count:{ask.column}"], measurements[f"sum:{ask.column}"]
     lattice = Lattice.of(columns[ask.column])
     mean = moments.mean_row((), lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev)
     return [mean, *moments.count_rows((), count)]
@@ -20,5 +20,5 @@ def rows(ask: Mean, columns: Mapping[str, Column], measurements: Mapping[str, No
 
 def imagined(ask: Mean, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
     """Return a flat column's count and sum."""
-    flat = moments.imagined_moments(Lattice.of(columns[ask.column]), units)
-    return {name: flat[name] for name in ("count", "sum")}
+    flat = moments.imagined_moments(columns[ask.column], units)
+    return {name: values for name, values in flat.items() if not name.startswith("squares:")}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from jali.estimates import noise
 from jali.estimates.row import Row
+from jali.wire.dataset import Column
 from jali.wire.lattice import Lattice
 from jali.wire.release import Noised
 
@@ -46,12 +47,12 @@ def count_rows(key: tuple[str, ...], count: Noised) -> list[Row]:
     ]
 
 
-def imagined_moments(lattice: Lattice, units: int, suffix: str = "") -> dict[str, list[int]]:
+def imagined_moments(column: Column, units: int) -> dict[str, list[int]]:
     """Return what a flat column of `units` present values would measure."""
     return {
-        f"count{suffix}": [units, 0],
-        f"sum{suffix}": [0],
-        f"squares{suffix}": [units * lattice.steps**2 // 3],
+        f"count:{column.name}": [units, 0],
+        f"sum:{column.name}": [0],
+        f"squares:{column.name}": [units * Lattice.of(column).steps ** 2 // 3],
     }
 
 

@@ -14,7 +14,7 @@ from jali.wire.statistics import Quantiles
 
 def rows(ask: Quantiles, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return one quantile a level."""
-    noised, lattice = measurements["tree"], Lattice.of(columns[ask.column])
+    noised, lattice = measurements[f"tree:{ask.column}"], Lattice.of(columns[ask.column])
     return [
         Row((f"{level:g}",), "quantile", *tree.quantile(lattice, noised.values, noised.noise_stddev, level))
         for level in ask.levels
@@ -23,7 +23,7 @@ def rows(ask: Quantiles, columns: Mapping[str, Column], measurements: Mapping[st
 
 def imagined(ask: Quantiles, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
     """Return a flat column's tree."""
-    return {"tree": flat_tree(units)}
+    return {f"tree:{ask.column}": flat_tree(units)}
 
 
 def flat_tree(units: int) -> list[int]:

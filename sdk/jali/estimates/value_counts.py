@@ -13,7 +13,7 @@ MISSING = "missing"
 
 def rows(ask: ValueCounts, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return one count a public category, then the count of missing or undeclared values."""
-    noised = measurements["categories"]
+    noised = measurements[f"categories:{ask.column}"]
     labels = [*columns[ask.column].categories, MISSING]
     return [
         Row((label,), "count", *noise.counted(value, noised.noise_stddev))
@@ -24,4 +24,4 @@ def rows(ask: ValueCounts, columns: Mapping[str, Column], measurements: Mapping[
 def imagined(ask: ValueCounts, columns: Mapping[str, Column], units: int) -> dict[str, list[int]]:
     """Return equally frequent categories."""
     number = len(columns[ask.column].categories)
-    return {"categories": [*[units // number] * number, 0]}
+    return {f"categories:{ask.column}": [*[units // number] * number, 0]}

@@ -3,6 +3,7 @@
 Everything here is declared by the owner from a data dictionary, never read off the rows.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -11,8 +12,10 @@ from pydantic import Field, model_validator
 
 from jali.wire.base import Reply, Request
 
-Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")]
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
 CATEGORIES_MAX = 1000
+MAX_ROWS_MAX = 10_000
 NUMBER_MAX, SPAN_MIN = 1e300, 1e-300
 """Bounds between which no step of the arithmetic on rows can overflow a double."""
 INTEGER_MAX = 2**53
@@ -25,12 +28,16 @@ class ColumnType(StrEnum):
     INTEGER = "integer"
     NUMBER = "number"
     CATEGORY = "category"
+    TEXT = "text"
+    """Words or identifiers that have no public list: they name entities, and may be counted as distinct."""
 
 
 class UnitKind(StrEnum):
     """What one privacy unit is: what may be added or removed without anyone noticing."""
 
     ROW = "row"
+    ENTITY = "entity"
+    """All rows of one identifier, such as a patient's visits; at most `max_rows` of them are read."""
 
 
 class Column(Request):
@@ -40,7 +47,7 @@ class Column(Request):
     a category column may show: anything else counts as missing.
     """
 
-    name: Name
+    name: Annotated[str, Field(min_length=1, max_length=2000)]
     type: ColumnType
     meaning: str = Field(default="", max_length=500)
     unit: str = Field(default="", max_length=50)
@@ -62,6 +69,8 @@ class Column(Request):
             return self
         if self.categories:
             raise ValueError(f"column {self.name}: a column of type {self.type} has bounds, not categories")
+        if self.type is ColumnType.TEXT and (self.lower is not None or self.upper is not None):
+            raise ValueError(f"column {self.name}: a text column has no bounds")
         if (self.lower is None) != (self.upper is None):
             raise ValueError(f"column {self.name}: lower and upper come together")
         if self.lower is not None and self.upper is not None:
@@ -92,18 +101,39 @@ class Column(Request):
 
 
 class Card(Request):
-    """What an owner writes to register a table: its population, its columns, and what they mean."""
+    """What an owner writes to register a table: its population, its columns, and what they mean.
+
+    Where the population's unit is an entity, `entity` names the column that identifies it, and at most `max_rows` rows
+    of each entity are read. `rows` is the owner's public figure for the table's size, rounded to two digits when it is
+    registered; the population's number of units where it is not given.
+    """
 
     name: Name
     title: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=4000)
     population: Name
     columns: tuple[Column, ...] = Field(min_length=1, max_length=1000)
+    entity: Name | None = None
+    max_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS_MAX, strict=True)
+    rows: int | None = Field(default=None, ge=1, le=10**12, strict=True)
+
+    @model_validator(mode="after")
+    def _an_entity_is_a_column_with_a_bound(self) -> Self:
+        if (self.entity is None) != (self.max_rows is None):
+            raise ValueError("entity and max_rows come together: whose rows they are, and how many of each are read")
+        column = next((column for column in self.columns if column.name == self.entity), None)
+        if self.entity is not None and (column is None or column.type not in (ColumnType.TEXT, ColumnType.INTEGER)):
+            raise ValueError(f"entity: expected a text or integer column of the card, got {self.entity}")
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         seen: set[str] = set()
         for column in self.columns:
+            if not re.fullmatch(NAME_PATTERN, column.name) or len(column.name) > 63:
+                raise ValueError(
+                    f"column {column.name[:70]}: expected at most 63 letters, digits, _ and ., no digit first"
+                )
             if column.name.lower() in seen:  # SQL engines fold case
                 raise ValueError(f"columns: {column.name} is declared twice (case does not count)")
             seen.add(column.name.lower())
@@ -132,7 +162,15 @@ class Dataset(Reply):
     description: str
     population: Population
     columns: tuple[Column, ...]
+    entity: str | None = None
+    max_rows: int | None = None
+    rows: int | None = None
     registered_at: datetime
+
+    @property
+    def size(self) -> int:
+        """The owner's public figure for the number of rows that are read."""
+        return self.rows or self.population.units
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""

@@ -1,6 +1,7 @@
 """A price asked beforehand. It costs nothing and reads no row."""
 
 from jali.wire.base import Reply
+from jali.wire.statistics import Statistic
 
 
 class Forecast(Reply):
@@ -16,13 +17,24 @@ class Forecast(Reply):
     half_width: float
 
 
+class Step(Reply):
+    """Something to ask first, at a price of its own, before an accuracy can be promised."""
+
+    statistic: Statistic
+    epsilon: float
+    why: str
+
+
 class Quote(Reply):
     """What a question would cost and how exact its answer would be.
 
-    `price` is 0 when the project has this answer already (`repeated`). `fits` says whether the quota has room;
-    the population's own cap is checked when the question is asked. `split` says how the price is divided.
+    `epsilon` is what to ask with: the wish's, or the smallest that gives the error it named. `first` lists what has to
+    be asked before such an error can be promised; where it is not empty, `epsilon` is a guess. `price` is 0 when the
+    project has this answer already (`repeated`). `fits` says whether the quota has room; the population's cap is
+    checked when the question is asked. `split` says how the price is divided.
     """
 
+    epsilon: float
     price: float
     repeated: bool
     fits: bool
@@ -31,3 +43,4 @@ class Quote(Reply):
     forecast: tuple[Forecast, ...]
     split: str
     warnings: tuple[str, ...] = ()
+    first: tuple[Step, ...] = ()

@@ -1,5 +1,6 @@
 """A population and its account: the promise that everything about these units is kept under."""
 
+import secrets
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -61,6 +62,7 @@ def open_population(
             unit=unit,
             units=two_digits(units),
             account_id=account.id,
+            ranking_key=secrets.token_hex(32),
             created_at=datetime.now(UTC),
         )
         session.add(row)

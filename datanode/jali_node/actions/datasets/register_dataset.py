@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.dataset import Card, Dataset
+from jali.wire.dataset import Card, Dataset, UnitKind
 from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
 from jali.wire.money import digest
 from jali_node import audit
-from jali_node.engine.warehouse import Snapshot
+from jali_node.actions.budgets.open_population import two_digits
+from jali_node.engine.warehouse import Bound, Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.store import catalog
@@ -52,8 +53,12 @@ def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
     """
     version_id = new_id(PREFIX_VERSION)
     with node.database.reading() as session:
-        _population(session, card)
-    snapshot = node.warehouse.register(version_id, table, card.columns)
+        population = _population(session, card)
+        _refuse_another_unit(population, card)
+        bound = _bound(population, card)
+    if card.rows is not None:
+        card = card.model_copy(update={"rows": two_digits(card.rows)})
+    snapshot = node.warehouse.register(version_id, table, card.columns, bound)
     with node.database.writing() as session:
         dataset = _dataset(session, card, version_id)
         session.add(_version(snapshot, dataset.id, card))
@@ -79,6 +84,28 @@ def _population(session: Session, card: Card) -> PopulationRow:
             field="population",
         )
     return found
+
+
+def _refuse_another_unit(population: PopulationRow, card: Card) -> None:
+    """Raise InvalidRequest where card and population disagree about what one unit is."""
+    if population.unit == UnitKind.ENTITY and card.entity is None:
+        raise InvalidRequest(
+            f"a unit of population {population.name} is an entity: say with entity and max_rows which column names it, "
+            "and how many rows of each are read",
+            field="entity",
+        )
+    if population.unit == UnitKind.ROW and card.entity is not None:
+        raise InvalidRequest(
+            f"a unit of population {population.name} is a row; a table of entities needs a population of entities",
+            field="entity",
+        )
+
+
+def _bound(population: PopulationRow, card: Card) -> Bound | None:
+    """Return how many rows of whom are read; None where each row is a unit of its own."""
+    if card.entity is None or card.max_rows is None:
+        return None
+    return Bound(card.entity, card.max_rows, bytes.fromhex(population.ranking_key))
 
 
 def _dataset(session: Session, card: Card, version_id: str) -> DatasetRow:

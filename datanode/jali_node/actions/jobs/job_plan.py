@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, RoundStatus, Training
 from jali.wire.money import digest, from_fixed
 from jali.wire.person import Role
-from jali_node.errors import JobChanged, UnknownResource
+from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
 from jali_node.jobs import train
 from jali_node.ledger import accountant, book, training_price
 from jali_node.ledger.accountant import Charge
@@ -42,6 +42,10 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
     Raises:
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
     """
+    if registered.card.entity is not None:
+        raise InvalidRequest(
+            "training on tables of entities is not built yet: gradients are clipped by row", field="dataset"
+        )
     account = session.get_one(AccountRow, registered.population.account_id)
     terms = book.terms(account)
     plan = train.plan(training, registered.card.columns, registered.population.units, terms)

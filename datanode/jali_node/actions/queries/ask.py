@@ -70,7 +70,7 @@ def _measured(node: Node, question: Question) -> tuple[dict[str, Noised], bool]:
     """
     source = snapshot(question.registered)
     try:
-        exact = {tally: node.warehouse.tally(source, tally) for tally in question.plan.tallies}
+        exact = node.warehouse.tallies(source, question.plan.tallies, question.query.selection)
         return question.plan.noised(exact), False
     except Exception as error:
         log.warning("rows of version %s could not be read: %s", source.version, type(error).__name__)
@@ -80,7 +80,7 @@ def _measured(node: Node, question: Question) -> tuple[dict[str, Noised], bool]:
 def _stored(
     session: Session, question: Question, spend: SpendRow, measured: Mapping[str, Noised], failed: bool
 ) -> ReleaseRow:
-    text = json.dumps({name: noised.model_dump() for name, noised in measured.items()})
+    text = json.dumps({name: noised.model_dump(exclude_none=True) for name, noised in measured.items()})
     row = _release(question, spend.id, text, failed)
     session.add(row)
     session.flush()
@@ -114,6 +114,9 @@ def _release(question: Question, spend_id: str, measurements: str, failed: bool)
         version_id=question.registered.version.id,
         question=question.digest,
         statistic=question.query.statistic.model_dump_json(),
+        selection=question.query.selection.model_dump_json(),
+        rows=question.query.selection.digest,
+        noise=json.dumps(question.plan.noise),
         asked=question.asked,
         loss=accountant.loss(accountant.charge(question.plan.event, terms), terms).model_dump_json(),
         measurements=measurements,
@@ -126,7 +129,7 @@ def _shown(session: Session, question: Question, row: ReleaseRow, *, repeated: b
     quota = book.account(session.get_one(AccountRow, question.grant.account_id, populate_existing=True))
     dataset = question.registered.shown()
     left = from_fixed(quota.left())
-    return releases.shown(row, dataset, left, repeated=repeated, statistic=question.query.statistic)
+    return releases.shown(row, dataset, left, repeated=repeated, asked=question.query)
 
 
 def _asked(node: Node, caller: Caller, query: Query, verdict: AskOwner) -> ApprovalRequired:

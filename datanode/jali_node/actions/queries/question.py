@@ -1,5 +1,6 @@
 """What quoting and asking share: the question, looked up and judged, before anything is spent."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ class Question:
     @property
     def digest(self) -> str:
         """The same for questions that one release answers."""
-        return self.query.statistic_digest
+        return self.query.digest
 
     def purchase(self) -> book.Purchase:
         """Return what is about to be spent."""
@@ -66,13 +67,16 @@ def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwne
     verdict = rules.decide(
         _grants(session, caller, query),
         query.statistic.kind,
-        frozenset(query.statistic.reads),
+        frozenset(query.reads),
         datetime.now(UTC),
     )
     if isinstance(verdict, Deny):
         raise GrantRequired(verdict.reason, field="dataset")
     population = session.get_one(AccountRow, registered.population.account_id)
-    planned = plan(query.statistic, registered.card.columns, query.epsilon, book.terms(population))
+    card, terms = registered.card, book.terms(population)
+    planned = plan(
+        query.statistic, card.columns, query.epsilon, terms, selection=query.selection, max_rows=card.max_rows
+    )
     if isinstance(verdict, AskOwner):
         return verdict
     assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
@@ -81,10 +85,17 @@ def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwne
 
 
 def known_answer(session: Session, question: Question) -> ReleaseRow | None:
-    """Return the project's own release that is at least as exact as this question wants, if there is one."""
-    found = releases.same_question(session, question.registered.version.id, question.digest)
-    mine = (row for row in found if row.project_id == question.query.project and row.asked >= question.asked)
-    return next(mine, None)
+    """Return a release of the project's own that holds all that would be measured, with no more noise, if there is one.
+
+    It need not have been the same question: a description holds each of its columns' means.
+    """
+    wanted = question.plan.noise
+    version, project, selection = question.registered.version.id, question.query.project, question.query.selection
+    for row in releases.of_same_rows(session, version, project, selection.digest):
+        held = json.loads(row.noise)
+        if all(name in held and held[name] <= noise for name, noise in wanted.items()):
+            return row
+    return None
 
 
 def others_answer(session: Session, question: Question) -> ReleaseRow | None:

@@ -1,10 +1,10 @@
 """What a question would cost, and how exact its answer would be. Free, and no row is read."""
 
 from jali.wire.money import from_fixed
-from jali.wire.query import Query
+from jali.wire.query import Query, Wish
 from jali.wire.quote import Forecast, Quote
 from jali_node.actions.queries.question import Question, judged, known_answer
-from jali_node.errors import ApprovalRequired
+from jali_node.errors import ApprovalRequired, InvalidRequest
 from jali_node.ledger import accountant
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -14,24 +14,28 @@ USELESS_SHARE = 0.5
 """Noise that reaches further than this share of the expected count, or of half the range, is warned about."""
 
 
-def quote(node: Node, caller: Caller, query: Query) -> Quote:
+def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
     """Return price, forecast, and what would be left of the asker's own quota.
 
     Raises:
         ApprovalRequired: the question lies outside the grant; asking it would file a request, quoting does not.
         Refused: as asking would be.
     """
+    if wish.epsilon is None:
+        raise InvalidRequest("an error cannot be asked for yet", field="error")
+    query = Query(**wish.model_dump(exclude={"error"}))
     with node.database.reading() as session:
         question = judged(session, caller, query)
         if isinstance(question, AskOwner):
             raise ApprovalRequired("this lies outside what was granted: asking it will file a request to an owner")
         repeated = known_answer(session, question) is not None
-    terms, units = question.quota.terms, question.registered.population.units
+    terms, units = question.quota.terms, question.registered.shown().size
     cost = accountant.charge(question.plan.event, terms)
     fits = repeated or question.quota.fits(cost)
     after = question.quota.with_held(cost) if fits and not repeated else question.quota
     forecast = question.plan.forecast(units)
     return Quote(
+        epsilon=query.epsilon,
         price=0.0 if repeated else from_fixed(accountant.price(cost, terms)),
         repeated=repeated,
         fits=fits,

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from jali.wire.base import Request
 
-ColumnName = Annotated[str, Field(min_length=1, max_length=63)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=2000)]
+"""A column of the card, or a derived one by its text."""
 
 
 class Ask(Request):
