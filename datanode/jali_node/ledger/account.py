@@ -38,8 +38,8 @@ class Account:
         )
 
     def fits_pool(self, cost: Charge) -> bool:
-        """Say whether the pool has room for a cost's own delta. A cost without one takes nothing from it."""
-        return cost.delta <= self.pool_left() or cost.delta == 0
+        """Say whether the pool has room for a cost's own delta."""
+        return self.spent_delta + self.held_delta + cost.delta <= self.terms.pool
 
     def with_held(self, cost: Charge) -> "Account":
         """Return the account with a cost set aside."""

@@ -236,8 +236,8 @@ def _pool_exhausted(row: AccountRow, values: Account, cost: Charge) -> BudgetExh
     left, fitting = from_fixed(values.pool_left(), DELTA_UNITS), _rounded_down(values.pool_left(), DELTA_UNITS)
     advice = f"; ask with delta={fitting:.3g} or less" if fitting else ""
     return BudgetExhausted(
-        f"this costs delta {wanted:.4g}, but of {_CALLED[row.kind]}, {pool:.4g} of delta is set aside for unknown keys "
-        f"and {left:.4g} of that is left{advice}",
+        f"this costs delta {wanted:.4g}, but of the {pool:.4g} that {_CALLED[row.kind]} sets aside for unknown keys "
+        f"{left:.4g} is left{advice}",
         field="delta",
         account=row.id,
         kind=row.kind,

@@ -24,7 +24,7 @@ from jali_node.mechanisms import gaussian
 Key = TypeVar("Key", bound=Hashable)
 
 DELTA_MIN = 1000
-"""In 1e-18. OpenDP's own map cannot tell smaller chances from 0."""
+"""In 1e-18, for each row that a unit may have: OpenDP's own map cannot tell much smaller chances from 0."""
 
 
 @lru_cache(maxsize=4096)
@@ -41,12 +41,12 @@ def threshold(noise_multiplier: float, rows: int, delta: int) -> int:
         delta: in 1e-18.
 
     Raises:
-        ValueError: delta is below `DELTA_MIN`, or rows below 1.
+        ValueError: delta is below `DELTA_MIN` a row, or rows below 1.
     """
-    if not DELTA_MIN <= delta < DELTA_UNITS // 2 or rows < 1:
-        raise ValueError(f"expected {DELTA_MIN} <= delta < 5e17 (in 1e-18) and rows >= 1, got {delta} and {rows}")
+    if not 0 < DELTA_MIN * rows <= delta < DELTA_UNITS // 2:
+        raise ValueError(f"expected {DELTA_MIN * rows} <= delta < 5e17 (in 1e-18), rows >= 1, got {delta} and {rows}")
     quantile = -NormalDist().inv_cdf(delta / DELTA_UNITS / rows)
-    found = rows + 1 + max(0, math.floor(gaussian.scale(noise_multiplier, rows) * quantile))
+    found = rows + 1 + max(0, math.ceil(gaussian.scale(noise_multiplier, rows) * quantile))
     while delta_of(noise_multiplier, rows, found) > Fraction(delta, DELTA_UNITS):
         found += 1
     return found
