@@ -2,6 +2,7 @@
 
 Refused
 ├── InvalidRequest        400  a field is wrong; `field` names it
+├── AnswerUseless         400  the noise would cover all that the answer could be
 ├── EpsilonTooSmall       400  no noise is large enough for so small a price
 ├── UnknownColumn         400
 ├── WrongColumnType       400
@@ -90,6 +91,12 @@ class WrongColumnType(Refused):
     """The statistic needs a column of another type."""
 
     code, status = Code.WRONG_COLUMN_TYPE, 400
+
+
+class AnswerUseless(Refused):
+    """The noise would reach over all that the answer could be; nothing was spent."""
+
+    code, status = Code.ANSWER_USELESS, 400
 
 
 class BoundsUnknown(Refused):

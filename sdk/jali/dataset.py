@@ -68,6 +68,10 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         """
         return View(QuoteDesk(self._remote))
 
+    def insist(self) -> View[NoisyFigure, NoisyTable]:
+        """Return the dataset's questions without the refusal of answers that could tell nothing; free."""
+        return View(AskDesk(self._remote, insist=True))
+
     def budget(self) -> BudgetView:
         """Return the project's quota for this dataset; free.
 
@@ -172,9 +176,10 @@ _HELP = (
 class AskDesk(Desk[NoisyFigure, NoisyTable]):
     """Asks one node."""
 
-    def __init__(self, remote: Remote, selection: Selection = ALL_ROWS) -> None:
+    def __init__(self, remote: Remote, selection: Selection = ALL_ROWS, insist: bool = False) -> None:
         super().__init__(selection)
         self._remote = remote
+        self._insist = insist
 
     @property
     def facts(self) -> Facts:
@@ -183,7 +188,7 @@ class AskDesk(Desk[NoisyFigure, NoisyTable]):
 
     def selecting(self, selection: Selection) -> Self:
         """Return a desk for other rows."""
-        return type(self)(self._remote, selection)
+        return type(self)(self._remote, selection, self._insist)
 
     def _figure(self, statistic: Statistic, price: Price) -> NoisyFigure:
         receipt = self._paid(statistic, price)
@@ -194,7 +199,8 @@ class AskDesk(Desk[NoisyFigure, NoisyTable]):
         return NoisyTable(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
 
     def _paid(self, statistic: Statistic, price: Price) -> Receipt:
-        return Receipt((self._remote.ask(statistic, self.selection, price),), (self._remote.info.name,))
+        release = self._remote.ask(statistic, self.selection, price, insist=self._insist)
+        return Receipt((release,), (self._remote.info.name,))
 
 
 class QuoteDesk(Desk[QuoteView, QuoteView]):

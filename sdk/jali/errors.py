@@ -9,6 +9,7 @@
     │   ├── ApprovalRequired   the owner decides each time; facts name the request
     │   ├── BudgetExhausted    the quota or the population's cap has no room for this price
     │   ├── EpsilonTooSmall    no noise is large enough for a price this small
+    │   ├── AnswerUseless      the noise would cover all that the answer could be; nothing was spent
     │   ├── InvalidRequest     an input has the wrong form; field names it
     │   ├── BodyTooLarge       the message is longer than the node reads
     │   ├── BoundsUnknown      the owner declared no bounds for this column
@@ -108,6 +109,13 @@ class BudgetExhausted(Refused):
 
 class EpsilonTooSmall(Refused):
     """The price is too small for any noise that the node can draw."""
+
+
+class AnswerUseless(Refused):
+    """At this price the noise would reach over all that the answer could be; `facts["enough"]` is a price that helps.
+
+    Nothing was spent. `insist()` on the dataset asks all the same.
+    """
 
 
 class InvalidRequest(Refused):
@@ -227,6 +235,7 @@ class RoundPending(JaliError, TimeoutError):
 
 BY_CODE: dict[str, type[Refused]] = {
     Code.ACCESS_DENIED: AccessDenied,
+    Code.ANSWER_USELESS: AnswerUseless,
     Code.APPROVAL_REQUIRED: ApprovalRequired,
     Code.BODY_TOO_LARGE: BodyTooLarge,
     Code.BOUNDS_UNKNOWN: BoundsUnknown,

@@ -266,7 +266,9 @@ class FederatedAskDesk(_FederatedDesk, Desk[NoisyFigure, NoisyTable]):
             if not quote.fits:
                 facts = {"price": quote.price, "left": quote.quote.left_before}
                 raise errors.BudgetExhausted(f"{node}: {quote.bill}; no node was charged", facts=facts)
-        answered, failed = _outcomes(self._members, lambda remote: remote.ask(statistic, self.selection, price))
+        answered, failed = _outcomes(
+            self._members, lambda remote: remote.ask(statistic, self.selection, price, insist=True)
+        )
         if failed:
             raise _refusal(answered, failed)
         return Receipt(tuple(answered.values()), tuple(answered), self._disjoint)

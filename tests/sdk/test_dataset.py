@@ -104,7 +104,17 @@ def test_what_the_card_rules_out_is_refused_before_anything_is_sent(fake: Any, v
     assert len(fake.calls) == sent
 
 
-@pytest.mark.parametrize("epsilon", [0, -1, float("nan"), float("inf"), 1001, "1", None, True])
+def test_a_price_or_an_error_is_given_and_not_both(fake: Any, visits: Any) -> None:
+    sent = len(fake.calls)
+    for given, found in (({}, "got neither"), ({"epsilon": 0.1, "error": 0.5}, "got both")):
+        with pytest.raises(errors.InvalidRequest, match=found):
+            visits["age"].mean(**given)
+    with pytest.raises(errors.InvalidRequest, match="0 < error"):
+        visits["age"].mean(error=0.0)
+    assert len(fake.calls) == sent
+
+
+@pytest.mark.parametrize("epsilon", [0, -1, float("nan"), float("inf"), 1001, "1", True])
 def test_a_price_that_is_none_is_refused_by_name(fake: Any, visits: Any, epsilon: Any) -> None:
     sent = len(fake.calls)
     for ask in (visits.count, visits.quote["age"].mean):

@@ -110,7 +110,7 @@ class Compiler:
 
     def _any_missing(self, node: AnyNode) -> Sql:
         """Return whether a number that the node computes with is missing; conditions below it never are."""
-        found = [self.missing(self._columns[name]) for name in _numbers_read(node)]
+        found = [self.missing(self._columns[name]) for name in expression.numbers_read(node)]
         return sa.or_(sa.false(), *found)
 
     def _value(self, column: Column) -> Sql:
@@ -149,19 +149,6 @@ class Compiler:
         outside = sa.or_(missing, value < edges[0], value > edges[-1])
         steps = [(value < edge, label) for edge, label in zip(edges[1:-1], node.labels, strict=False)]
         return sa.case((outside, sa.null()), *steps, else_=node.labels[-1])
-
-
-def _numbers_read(node: AnyNode) -> tuple[str, ...]:
-    """Return the columns whose values the node computes with; a truth in between is never missing."""
-    names: list[str] = []
-    waiting: list[AnyNode] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ColumnValue):
-            names.append(part.name)
-        elif not isinstance(part, Truth):
-            waiting.extend(expression.children(part))
-    return tuple(dict.fromkeys(names))
 
 
 def _within(value: Sql, bounds: tuple[float, float]) -> Sql:

@@ -40,12 +40,13 @@ class Remote:
         """The dataset's public facts, and what the node offers."""
         return Facts(self.card.name, self.card.columns, self.info.name, frozenset(self.info.capabilities))
 
-    def ask(self, statistic: Statistic, selection: Selection, price: Price) -> Release:
+    def ask(self, statistic: Statistic, selection: Selection, price: Price, *, insist: bool = False) -> Release:
         """Ask, and pay.
 
         An accuracy is quoted first; the answer is then asked for at the price that gives it.
 
         Raises:
+            AnswerUseless: it could tell nothing, and nobody insists.
             NotPromised: something has to be asked first, before the accuracy can be promised.
             JaliError: what the node refuses.
             UnexpectedReply: the release answers something else.
@@ -53,7 +54,7 @@ class Remote:
         epsilon = price.epsilon
         if epsilon is None:
             epsilon = self._promised(statistic, selection, price)
-        query = built(Query, **self._question(statistic, selection), epsilon=epsilon)
+        query = built(Query, **self._question(statistic, selection), epsilon=epsilon, insist=insist)
         release = self.transport.post("/v1/queries", query, Release)
         same = (release.statistic.measured, release.selection.digest) == (statistic.measured, selection.digest)
         if release.dataset != self.card.id or not same:

@@ -66,3 +66,21 @@ def ratio_interval(
     root = z * math.sqrt(max(0.0, count_var * total**2 + total_var * count**2 - z**2 * count_var * total_var))
     low, high = (total * count - root) / leading, (total * count + root) / leading
     return min(max(low, lower), upper), min(max(high, lower), upper)
+
+
+def ratio_reach(total_stddev: float, count: int, count_stddev: float, largest: float) -> float:
+    """Return the largest half width that `ratio_interval` can have for ratios within +-`largest`, and so many counted.
+
+    Fieller's set is widest where the ratio is largest; where the count is within its noise of 0 it has no end.
+    """
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    total_var = max(total_stddev, half_width(total_stddev) / z) ** 2
+    count_var = max(count_stddev, half_width(count_stddev) / z) ** 2
+    leading = count**2 - z**2 * count_var
+    if count <= 0 or leading <= 0:
+        return math.inf
+    return (
+        z
+        * math.sqrt(max(0.0, (count_var * largest**2 + total_var) * count**2 - z**2 * count_var * total_var))
+        / leading
+    )

@@ -44,13 +44,15 @@ class Column(Request):
     """One column's public facts.
 
     `lower` and `upper` bound integers and numbers: values beyond them are clamped. `categories` are the keys that
-    a category column may show: anything else counts as missing.
+    a category column may show: anything else counts as missing. `complete` is the owner's word that no row lacks a
+    value; without it an accuracy that depends on how many there are takes a count first.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=2000)]
     type: ColumnType
     meaning: str = Field(default="", max_length=500)
     unit: str = Field(default="", max_length=50)
+    complete: bool = False
     lower: float | None = None
     upper: float | None = None
     categories: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(

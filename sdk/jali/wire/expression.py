@@ -238,6 +238,19 @@ def reads(node: AnyNode) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def numbers_read(node: AnyNode) -> tuple[str, ...]:
+    """Return the columns whose values the node computes with; a truth in between is never missing."""
+    names: list[str] = []
+    waiting: list[AnyNode] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ColumnValue):
+            names.append(part.name)
+        elif not isinstance(part, Truth):
+            waiting.extend(children(part))
+    return tuple(dict.fromkeys(names))
+
+
 _SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/",
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "and": "&", "or": "|",

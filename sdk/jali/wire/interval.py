@@ -27,6 +27,7 @@ from jali.wire.expression import (
     Not,
     Power,
     Truth,
+    numbers_read,
     text,
 )  # fmt: skip
 from jali.wire.problem import Code
@@ -120,7 +121,13 @@ def derived_column(node: AnyNode, columns: Columns) -> Column:
     if high - low < max(SPAN_MIN, 1e-9 * max(abs(low), abs(high))):
         raise ExpressionRefused(f"{text(node)} is always about {low:g}")
     integer = whole(node, columns) and max(abs(low), abs(high)) <= INTEGER_MAX
-    return Column(name=text(node), type=ColumnType.INTEGER if integer else ColumnType.NUMBER, lower=low, upper=high)
+    return Column(
+        name=text(node),
+        type=ColumnType.INTEGER if integer else ColumnType.NUMBER,
+        lower=low,
+        upper=high,
+        complete=all(columns[name].complete for name in numbers_read(node)),
+    )
 
 
 def _column(name: str, columns: Columns) -> Column:

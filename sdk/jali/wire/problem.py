@@ -14,6 +14,7 @@ class Code(StrEnum):
     """Every refusal by name. The node raises, and the SDK re-raises, the class of the same name in CamelCase."""
 
     ACCESS_DENIED = "access_denied"
+    ANSWER_USELESS = "answer_useless"
     APPROVAL_REQUIRED = "approval_required"
     BODY_TOO_LARGE = "body_too_large"
     BOUNDS_UNKNOWN = "bounds_unknown"

@@ -36,9 +36,14 @@ class Question(Request):
 
 
 class Query(Question):
-    """What is asked, and the stand-alone price that the asker is ready to pay."""
+    """What is asked, and the stand-alone price that the asker is ready to pay.
+
+    An answer that could tell nothing is refused before anything is spent, unless somebody insists: parts of a federated
+    answer may each say little and much together.
+    """
 
     epsilon: Epsilon
+    insist: bool = False
 
 
 class Wish(Question):

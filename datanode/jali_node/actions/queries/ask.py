@@ -12,6 +12,7 @@ from jali.wire.money import from_fixed
 from jali.wire.query import Query
 from jali.wire.release import Noised, Release
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.queries import usefulness
 from jali_node.actions.queries.question import Question, judged, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable
@@ -41,6 +42,7 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
             return _shown(session, question, known, repeated=True)
     if isinstance(question, AskOwner):
         raise _asked(node, caller, query, question)
+    usefulness.refuse_if_useless(question)
     with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
         return _paid(node, question)
 

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from jali.wire.query import Query
 from jali_node.errors import GrantRequired
 from jali_node.ledger import book
 from jali_node.ledger.account import Account
+from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
 from jali_node.policy import rules
 from jali_node.policy.rules import Allow, AskOwner, Deny
@@ -28,10 +30,35 @@ class Question:
     query: Query
     caller: Caller
     registered: Registered
-    plan: Plan
+    terms: Terms
     grant: rules.Grant
     quota: Account
-    asked: int
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How it will be measured."""
+        return self.planned(self.query.epsilon)
+
+    @property
+    def asked(self) -> int:
+        """The price, in 1e-12."""
+        return to_fixed(self.query.epsilon)
+
+    def planned(self, epsilon: float) -> Plan:
+        """Return how it would be measured at another price."""
+        card, query = self.registered.card, self.query
+        return plan(
+            query.statistic,
+            card.columns,
+            epsilon,
+            self.terms,
+            selection=query.selection,
+            max_rows=card.max_rows,
+        )
+
+    def at(self, epsilon: float) -> "Question":
+        """Return the same question at another price."""
+        return replace(self, query=self.query.model_copy(update={"epsilon": epsilon}))
 
     @property
     def digest(self) -> str:
@@ -74,14 +101,14 @@ def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwne
         raise GrantRequired(verdict.reason, field="dataset")
     population = session.get_one(AccountRow, registered.population.account_id)
     card, terms = registered.card, book.terms(population)
-    planned = plan(
-        query.statistic, card.columns, query.epsilon, terms, selection=query.selection, max_rows=card.max_rows
-    )
     if isinstance(verdict, AskOwner):
+        plan(query.statistic, card.columns, query.epsilon, terms, selection=query.selection, max_rows=card.max_rows)
         return verdict
     assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
     quota = book.account(session.get_one(AccountRow, verdict.grant.account_id))
-    return Question(query, caller, registered, planned, verdict.grant, quota, to_fixed(query.epsilon))
+    question = Question(query, caller, registered, terms, verdict.grant, quota)
+    question.plan  # noqa: B018 - what does not fit the card is refused here
+    return question
 
 
 def known_answer(session: Session, question: Question) -> ReleaseRow | None:
