@@ -40,7 +40,7 @@ check: $(VENV)/.dev ## style, types and the import contracts
 	$(BIN)/lint-imports
 
 bench-%: $(VENV)/.dev ## one benchmark, side by side with its peers
-	$(BIN)/python benchmarks/$*.py $(ARGS)
+	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 docs: $(VENV)/.dev ## the SDK's reference, into site/
 	$(BIN)/pdoc --output-directory site jali '!jali.demo'

@@ -1,0 +1,1 @@
+"""Side by side with peers: ratios of medians, measured in one run. Run one with `make bench-NAME`."""
