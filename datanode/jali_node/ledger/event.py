@@ -66,10 +66,10 @@ class SelfComposed:
 class Thresholded:
     """Counts of unknown keys with discrete Gaussian noise; keys leave whose noised count reaches a threshold.
 
-    A privacy unit has at most `rows` rows: the noise's multiplier is relative to that, and so many keys may be its
-    own. `delta` (1e-18) bounds the probability that any of those reaches `threshold`. The release is
-    delta-approximately zero-concentrated with the Gaussian's loss (Rogers 2023; Whitehouse, Ramdas, Rogers, Wu 2023 for
-    how such losses add up); delta is taken from the account's pool.
+    A privacy unit has at most `rows` rows: the noise's multiplier is relative to that, keys with no more rows than that
+    count as absent, and one unit can make so many keys present. `delta` (1e-18) bounds the probability that any of
+    those reaches `threshold`. The release is delta-approximately zero-concentrated with the Gaussian's loss (Rogers
+    2023; Whitehouse, Ramdas, Rogers, Wu 2023 for how such losses add up); delta is taken from the account's pool.
     """
 
     gaussian: Gaussian
