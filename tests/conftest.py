@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from jali.node import Node as SdkNode
+from jali.transport import Transport
 from jali.wire.dataset import Card, UnitKind
 from jali.wire.person import Role
 from jali_node.actions.budgets.open_population import open_population
@@ -66,6 +69,11 @@ class House:
     folder: Path
     card: Card
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def sdk(self, token: str | None = None) -> SdkNode:
+        """Return the node as a data scientist's notebook sees it, over the test client."""
+        way = httpx2.Client(base_url="http://testserver", transport=self.client._transport)
+        return SdkNode(Transport("http://testserver", token or self.scientist, client=way))
 
     def get(self, path: str, token: str | None = None, **params: Any) -> Any:
         return self.client.get(path, headers=self.bearer(token or self.scientist), params=params)

@@ -39,14 +39,13 @@ def file_request(node: Node, caller: Caller, form: AccessRequestForm) -> AccessR
 
 def file_for_question(session: Session, caller: Caller, query: Query) -> str:
     """File a wish for exactly one question, unless one waits already; return the request's id."""
-    statistic = query.statistic
     form = AccessRequestForm(
         dataset=query.dataset,
         project=query.project,
-        purpose=f"To ask one question outside of what was granted: {statistic.describe()}"[:4000],
+        purpose=f"To ask one question outside of what was granted: {query.describe()}"[:4000],
         epsilon=query.epsilon,
-        statistics=(statistic.kind,),
-        columns=tuple(sorted(set(statistic.reads))),
+        statistics=(query.statistic.kind,),
+        columns=tuple(sorted(query.reads)),
     )
     waiting = session.scalars(
         select(AccessRequestRow.id).where(
