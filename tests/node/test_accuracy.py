@@ -143,3 +143,14 @@ def test_a_description_of_other_rows_serves_nothing(house: Any) -> None:
     house.ask({"kind": "describe", "columns": ["age", "weight"]}, 0.5)
     mean = house.post("/v1/queries", house.query({"kind": "mean", "column": "age"}, 0.05, selection=OLD)).json()
     assert not mean["repeated"]
+
+
+def test_a_paid_count_makes_the_next_forecast_about_the_rows_that_were_counted(complete: Any) -> None:
+    mean = {"kind": "mean", "column": "age"}
+    before = complete.post("/v1/quotes", complete.query(mean, 1.0, selection=OLD)).json()
+    assert "not public" in before["warnings"][0]
+    complete.post("/v1/queries", complete.query({"kind": "count"}, 1.0, selection=OLD))
+    after = complete.post("/v1/quotes", complete.query(mean, 1.0, selection=OLD)).json()
+    assert after["warnings"] == []
+    widths = [quote["forecast"][0]["half_width"] for quote in (before, after)]
+    assert 1.5 < widths[1] / widths[0] < 3, "half of the rows are older than 50"

@@ -1,6 +1,5 @@
 """From the error that somebody can live with to the smallest price that keeps it: public facts and paid releases."""
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -10,13 +9,11 @@ from jali.estimates import noise, promise
 from jali.wire.money import EPSILON_MAX
 from jali.wire.query import Wish
 from jali.wire.quote import Step
-from jali.wire.release import Noised
-from jali.wire.statistics import Count, Statistic
-from jali.wire.statistics import Mean as Missing
+from jali.wire.statistics import Count, Missing, Statistic
+from jali_node.actions.queries import paid
 from jali_node.errors import EpsilonTooSmall, InvalidRequest
 from jali_node.ledger import book
 from jali_node.statistics.plan import Plan, plan
-from jali_node.store import releases
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow
 
@@ -80,6 +77,7 @@ class Planner:
             book.terms(account),
             selection=self.wish.selection,
             max_rows=card.max_rows,
+            entity=card.entity,
         )
 
     def cheapest(self, statistic: Statistic, error: float, rows: int) -> float:
@@ -105,7 +103,7 @@ class Planner:
         """Return how many rows have a value at least; None where only a count could tell."""
         if column is None:
             return self.public_rows
-        counted = self._counted(f"count:{column}")
+        counted = paid.measured(self.session, self.registered, self.wish, f"count:{column}")
         if counted is not None:
             # The answer counts anew, so its own noise comes on top; the interval is taken twice.
             return max(0, counted.values[0] - 2 * noise.half_width(counted.noise_stddev))
@@ -141,13 +139,3 @@ class Planner:
         except EpsilonTooSmall as error:
             return float(error.facts["least"]) * 1.000001 + 1e-9
         return 1e-9
-
-    def _counted(self, name: str) -> Noised | None:
-        """Return the project's most exact measurement of this name, of these very rows."""
-        version, rows = self.registered.version.id, self.wish.selection.digest
-        found = [
-            Noised(**json.loads(row.measurements)[name])
-            for row in releases.of_same_rows(self.session, version, self.wish.project, rows)
-            if name in json.loads(row.noise)
-        ]
-        return min(found, key=lambda noised: noised.noise_stddev, default=None)

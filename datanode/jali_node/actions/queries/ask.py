@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from jali.wire.money import from_fixed
 from jali.wire.query import Query
 from jali.wire.release import Noised, Release
 from jali_node.actions.datasets.snapshots import snapshot
-from jali_node.actions.queries import usefulness
+from jali_node.actions.queries import timetable, usefulness
 from jali_node.actions.queries.question import Question, judged, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable
@@ -24,6 +25,20 @@ from jali_node.store import releases
 from jali_node.tables import AccountRow, ReleaseRow, SpendRow
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Noised measurements as the JSON that will leave, and whether they are those of an empty table."""
+
+    measurements: str
+    failed: bool
+
+    @classmethod
+    def of(cls, measured: Mapping[str, Noised], *, failed: bool) -> "Answer":
+        """Return measurements as an answer."""
+        text = json.dumps({name: noised.model_dump(exclude_none=True) for name, noised in measured.items()})
+        return cls(text, failed)
 
 
 def ask(node: Node, caller: Caller, query: Query) -> Release:
@@ -48,24 +63,36 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
 
 
 def _paid(node: Node, question: Question) -> Release:
-    source = snapshot(question.registered)
-    source.file.refuse_if_changed()
-    with node.database.writing() as session:
-        if known := known_answer(session, question):  # a twin of this question has gone first
-            return _shown(session, question, known, repeated=True)
-        if other := others_answer(session, question):
-            return _shared(session, question, other)
-        spend = book.reserve(session, question.purchase())
-        book.begin(session, spend.id)
-    measured, failed = _measured(node, question)
-    with node.database.writing() as session:
-        row = _stored(session, question, spend, measured, failed)
-        shown = _shown(session, question, row, repeated=False)
-    return shown
+    """Charge, measure, wait for the time that was fixed beforehand, and only then store what nobody saw before."""
+    snapshot(question.registered).file.refuse_if_changed()
+    with node.departures.place():
+        slot = timetable.slot_of(node, question)
+        with node.database.writing() as session:
+            if known := known_answer(session, question):  # a twin of this question has gone first
+                return _shown(session, question, known, repeated=True)
+            spend, answer = _begun(session, question)
+        with node.departures.leaving(slot.after_s) as departure:
+            answer = answer or _measured(node, question)
+        with node.database.writing() as session:
+            if departure.missed:
+                timetable.count_late(session, slot)
+            row = _stored(session, question, spend, answer)
+            return _shown(session, question, row, repeated=False)
 
 
-def _measured(node: Node, question: Question) -> tuple[dict[str, Noised], bool]:
-    """Return the noised measurements, and whether they are those of an empty table because rows could not be read.
+def _begun(session: Session, question: Question) -> tuple[SpendRow, Answer | None]:
+    """Begin the spend. Where another project has paid the population for the very answer, the quota's alone.
+
+    What it then gets leaves at the usual time too: nobody learns what others asked.
+    """
+    if other := others_answer(session, question):
+        return book.charge_quota(session, question.purchase()), Answer(other.measurements, other.from_failure)
+    spend = book.reserve(session, question.purchase())
+    return book.begin(session, spend.id), None
+
+
+def _measured(node: Node, question: Question) -> Answer:
+    """Return the noised measurements, or those of an empty table where rows could not be read.
 
     Everything that a source or an engine can raise ends here: an error that occurs only if some row exists would tell
     of that row with certainty.
@@ -73,21 +100,18 @@ def _measured(node: Node, question: Question) -> tuple[dict[str, Noised], bool]:
     source = snapshot(question.registered)
     try:
         exact = node.warehouse.tallies(source, question.plan.tallies, question.query.selection)
-        return question.plan.noised(exact), False
+        return Answer.of(question.plan.noised(exact), failed=False)
     except Exception as error:
         log.warning("rows of version %s could not be read: %s", source.version, type(error).__name__)
-    return question.plan.of_nothing(), True
+    return Answer.of(question.plan.of_nothing(), failed=True)
 
 
-def _stored(
-    session: Session, question: Question, spend: SpendRow, measured: Mapping[str, Noised], failed: bool
-) -> ReleaseRow:
-    text = json.dumps({name: noised.model_dump(exclude_none=True) for name, noised in measured.items()})
-    row = _release(question, spend.id, text, failed)
+def _stored(session: Session, question: Question, spend: SpendRow, answer: Answer) -> ReleaseRow:
+    row = _release(question, spend.id, answer)
     session.add(row)
     session.flush()
     try:
-        book.commit(session, spend.id, {"release": row.id, "measurements": book.release_digest(text)})
+        book.commit(session, spend.id, {"release": row.id, "measurements": book.release_digest(answer.measurements)})
     except book.IllegalStep as error:
         raise NodeUnavailable(
             "the node restarted while this was answered; the spend stands and this answer was destroyed"
@@ -95,17 +119,7 @@ def _stored(
     return row
 
 
-def _shared(session: Session, question: Question, other: ReleaseRow) -> Release:
-    """Answer with what another project has paid the population for: a release of its own, its own quota charged."""
-    spend = book.charge_quota(session, question.purchase())
-    row = _release(question, spend.id, other.measurements, other.from_failure)
-    session.add(row)
-    session.flush()
-    book.commit(session, spend.id, {"release": row.id, "measurements": book.release_digest(other.measurements)})
-    return _shown(session, question, row, repeated=False)
-
-
-def _release(question: Question, spend_id: str, measurements: str, failed: bool) -> ReleaseRow:
+def _release(question: Question, spend_id: str, answer: Answer) -> ReleaseRow:
     terms = question.quota.terms
     return ReleaseRow(
         id=new_id(PREFIX_RELEASE),
@@ -121,8 +135,8 @@ def _release(question: Question, spend_id: str, measurements: str, failed: bool)
         noise=json.dumps(question.plan.noise),
         asked=question.asked,
         loss=accountant.loss(accountant.charge(question.plan.event, terms), terms).model_dump_json(),
-        measurements=measurements,
-        from_failure=failed,
+        measurements=answer.measurements,
+        from_failure=answer.failed,
         created_at=datetime.now(UTC),
     )
 

@@ -54,6 +54,7 @@ class Question:
             self.terms,
             selection=query.selection,
             max_rows=card.max_rows,
+            entity=card.entity,
         )
 
     def at(self, epsilon: float) -> "Question":

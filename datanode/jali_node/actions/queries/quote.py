@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from jali.wire.money import EPSILON_MAX, from_fixed
 from jali.wire.query import Query, Wish
 from jali.wire.quote import Quote
-from jali_node.actions.queries import accuracy, usefulness
+from jali_node.actions.queries import accuracy, paid, usefulness
 from jali_node.actions.queries.accuracy import Accuracy
 from jali_node.actions.queries.question import Question, judged, known_answer
 from jali_node.errors import ApprovalRequired
@@ -29,11 +29,12 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         settled = Accuracy(wish.epsilon) if wish.epsilon else accuracy.solved(session, question.registered, wish)
         question = question.at(settled.epsilon)
         repeated = known_answer(session, question) is not None
-    terms, units = question.quota.terms, question.registered.shown().size
+        counted = paid.counted_rows(session, question.registered, wish)
+    terms = question.quota.terms
     cost = accountant.charge(question.plan.event, terms)
     fits = repeated or question.quota.fits(cost)
     after = question.quota.with_held(cost) if fits and not repeated else question.quota
-    forecast = question.plan.forecast(units)
+    forecast = question.plan.forecast(question.registered.shown().size if counted is None else counted)
     return Quote(
         epsilon=settled.epsilon,
         price=0.0 if repeated else from_fixed(accountant.price(cost, terms)),
@@ -43,7 +44,7 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         left_after=from_fixed(after.left()),
         forecast=forecast,
         split=question.plan.split,
-        warnings=(*(() if fits else (FULL,)), *usefulness.warnings(question, forecast)),
+        warnings=(*(() if fits else (FULL,)), *usefulness.warnings(question, forecast, counted is not None)),
         first=settled.first,
     )
 

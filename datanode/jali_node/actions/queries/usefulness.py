@@ -50,10 +50,10 @@ def least_useful(question: Question) -> float | None:
     return high
 
 
-def warnings(question: Question, forecast: tuple[Forecast, ...]) -> tuple[str, ...]:
-    """Return what somebody should know before paying."""
+def warnings(question: Question, forecast: tuple[Forecast, ...], counted: bool) -> tuple[str, ...]:
+    """Return what somebody should know before paying; `counted` where the number of rows is known from a paid count."""
     said = []
-    if question.query.selection.where is not None:
+    if question.query.selection.where is not None and not counted:
         said.append("how many rows match is not public: these intervals are expected if all do, wider ones if fewer")
     blurred = [row for row in forecast if row.figure == "count" and row.half_width > VAGUE_SHARE * row.expected > 0]
     if blurred:
