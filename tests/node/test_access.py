@@ -88,6 +88,23 @@ def test_what_lies_outside_a_grant_is_put_to_an_owner_once(build_house: Any) -> 
     assert house.ask(outside, 0.3).status_code == 200
 
 
+def test_a_filter_or_a_derived_column_reads_what_it_is_made_of_and_needs_the_grant_for_it(build_house: Any) -> None:
+    house = build_house()
+    house.grant(1.0, statistics=["mean"], columns=["age"])
+    weight = {"op": "column", "name": "weight"}
+    heavy = {"where": {"op": "gt", "left": weight, "right": {"op": "number", "value": 80}}}
+    double = {"op": "multiply", "left": weight, "right": {"op": "number", "value": 2}}
+    for statistic, selection in (
+        (MEAN, heavy),
+        ({"kind": "mean", "column": "(weight * 2)"}, {"derived": [double]}),
+    ):
+        reply = house.post("/v1/queries", house.query(statistic, 0.2, selection=selection))
+        assert (reply.status_code, reply.json()["code"]) == (202, "approval_required"), reply.text
+        wish = house.get(f"/v1/requests/{reply.json()['facts']['request']}").json()
+        assert "weight" in wish["columns"]
+        assert "weight" in wish["purpose"]
+
+
 def test_an_expired_grant_denies(house: Any) -> None:
     with house.node.database.writing() as session:
         session.execute(update(GrantRow).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
