@@ -127,10 +127,11 @@ def build_house(tmp_path: Path) -> Iterator[BuildHouse]:
         units: int = 2000,
         name: str = "test node",
         database_url: str | None = None,
+        timed_release: bool = False,
     ) -> House:
         folder = tmp_path / name.replace(" ", "-")
         prepare_folder(folder, name)
-        settings = Settings(folder=folder, name=name, database_url=database_url)
+        settings = Settings(folder=folder, name=name, database_url=database_url, timed_release=timed_release)
         node = open_node(settings)
         create_node(node, "Olga Owner")
         open_population(node, "people", UnitKind.ROW, units, cap, 1e-6)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,6 +16,7 @@ from jali.wire.problem import MEDIA_TYPE
 from jali_node import errors, keys
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import recover
+from jali_node.departure import Departures
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errors import Refused
 from jali_node.node import Node
@@ -33,6 +35,7 @@ def open_node(settings: Settings) -> Node:
         settings=settings,
         database=Database(settings.url),
         warehouse=Warehouse(settings.folder, settings.memory_limit, settings.threads),
+        departures=Departures() if settings.timed_release else Departures(places=None),
     )
 
 
@@ -59,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.node = node
+    app.state.questions = CapacityLimiter(queries.WAITING_MAX)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(Refused, _refused)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from jali_node.engine.warehouse import Warehouse
+from jali_node.departure import Departures
+from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 from jali_node.turnstile import Turnstile
@@ -17,6 +18,8 @@ class Node:
     database: Database
     warehouse: Warehouse
     turnstile: Turnstile = field(default_factory=Turnstile)
+    departures: Departures = field(default_factory=Departures)
+    twins: dict[str, Snapshot] = field(default_factory=dict)
 
     def close(self) -> None:
         """Let go of files and connections."""

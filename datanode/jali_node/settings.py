@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
     memory_limit: str = Field(default="2GB", pattern=r"^[0-9]+(MB|GB)$", description="for the embedded engine")
     threads: int = Field(default=2, ge=1, le=256, description="for the embedded engine")
+    timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
 
     @property
     def url(self) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from anyio import to_thread
+from fastapi import APIRouter, Request
 
 from jali.wire.problem import MEDIA_TYPE, Problem
 from jali.wire.query import Id, Query, Wish
@@ -16,6 +17,8 @@ from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 ASKED: dict[int | str, dict[str, Any]] = {
     202: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "an owner has been asked"}
 }
+WAITING_MAX = 200
+"""How many questions a process takes in at a time; those beyond wait before anything is charged."""
 router = APIRouter(prefix="/v1", tags=["queries"], responses={**PROBLEMS, **ASKED})
 
 
@@ -26,9 +29,12 @@ def quotes(node: ServingNode, caller: SignedIn, wish: Wish) -> Quote:
 
 
 @router.post("/queries")
-def queries(node: ServingNode, caller: SignedIn, query: Query) -> Release:
-    """Answer a question at its price."""
-    return ask(node, caller, query)
+async def queries(node: ServingNode, caller: SignedIn, query: Query, request: Request) -> Release:
+    """Answer a question at its price, at its time.
+
+    Answers wait in threads of their own, so that other routes keep theirs.
+    """
+    return await to_thread.run_sync(ask, node, caller, query, limiter=request.app.state.questions)
 
 
 @router.get("/releases")

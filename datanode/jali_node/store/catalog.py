@@ -3,12 +3,12 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jali.wire.dataset import Card, Dataset, Population, UnitKind
 from jali_node.errors import UnknownDataset
-from jali_node.tables import DatasetRow, PopulationRow, VersionRow
+from jali_node.tables import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,12 @@ def version(session: Session, version_id: str) -> Registered:
 def all_registered(session: Session) -> list[Registered]:
     """Return every dataset by name."""
     return _select(session)
+
+
+def late_answers(session: Session, dataset_id: str) -> int:
+    """Return how many answers about any version of a dataset were not ready at their time."""
+    late = select(func.sum(ReleaseTimeRow.late)).join(VersionRow, VersionRow.id == ReleaseTimeRow.version_id)
+    return int(session.scalar(late.where(VersionRow.dataset_id == dataset_id)) or 0)
 
 
 def _select(session: Session, *conditions: object) -> list[Registered]:

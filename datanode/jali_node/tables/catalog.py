@@ -54,3 +54,18 @@ class VersionRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     registered_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ReleaseTimeRow(Base):
+    """How long after its charge an answer leaves, for one class of plans (`work`) on one version.
+
+    Found on made-up rows, and never changed. `late` counts the answers that were not ready then.
+    """
+
+    __tablename__ = "release_time"
+
+    version_id: Mapped[str] = mapped_column(ForeignKey("version.id"), primary_key=True)
+    work: Mapped[str] = mapped_column(String(64), primary_key=True)
+    after_ns: Mapped[int] = mapped_column(BigInteger)
+    late: Mapped[int] = mapped_column(BigInteger)
+    found_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -155,7 +155,10 @@ class Population(Reply):
 
 
 class Dataset(Reply):
-    """A registered dataset, as the catalog shows it. `version` is a random name, not a hash of the rows."""
+    """A registered dataset, as the catalog shows it. `version` is a random name, not a hash of the rows.
+
+    With `timed_release` answers leave at times that rows do not decide; `late` counts those that were not ready then.
+    """
 
     id: str
     version: str
@@ -167,6 +170,8 @@ class Dataset(Reply):
     entity: str | None = None
     max_rows: int | None = None
     rows: int | None = None
+    timed_release: bool = False
+    late: int = 0
     registered_at: datetime
 
     @property

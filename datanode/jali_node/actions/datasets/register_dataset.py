@@ -15,6 +15,7 @@ from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
 from jali.wire.money import digest
 from jali_node import audit
 from jali_node.actions.budgets.open_population import two_digits
+from jali_node.actions.datasets.twins import twin_of
 from jali_node.engine.warehouse import Bound, Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
@@ -71,7 +72,10 @@ def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
             population=dataset.population_id,
             card=digest(card.model_dump(mode="json")),
         )
-        return catalog.registered(session, dataset.id).shown()
+        registered = catalog.registered(session, dataset.id)
+    if node.settings.timed_release:
+        twin_of(node, registered)
+    return registered.shown()
 
 
 def _population(session: Session, card: Card) -> PopulationRow:
