@@ -60,10 +60,14 @@ REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how 
 _STATISTICS = {
     "count": "counts",
     "describe": "summaries (count, mean, spread, quantiles)",
+    "distinct": "numbers of distinct values",
     "group_by": "figures by group",
     "histogram": "histograms",
     "mean": "means",
+    "missing": "shares of missing values",
     "quantiles": "quantiles",
+    "spread": "standard deviations and variances",
+    "sum": "sums",
     "value_counts": "counts by category",
 }
 _ENTRIES = {

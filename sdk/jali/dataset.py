@@ -169,7 +169,7 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
 
 _HELP = (
     "free: .mock() .dtypes .budget() .quote   charged, with epsilon=: .count .describe .groupby "
-    "[column].mean .hist .quantile .median .value_counts"
+    "[column].mean .sum .std .var .hist .quantile .median .value_counts .missing .distinct"
 )
 
 

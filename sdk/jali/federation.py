@@ -227,6 +227,10 @@ class _FederatedDesk:
 
     def check(self, statistic: Statistic) -> None:
         """Raise what does not fit together, then what a node would refuse."""
+        if not statistic.adds_up and len(self._members) > 1:
+            raise errors.NotCombinable(
+                f"{statistic.describe()}: two nodes may hold the same ones, so numbers do not add up; ask each node"
+            )
         for name in self.selection.behind(statistic.reads):
             _check_equal(name, self.facts.column(name), self._members)
         for remote in self._members.values():

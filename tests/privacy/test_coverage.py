@@ -101,6 +101,31 @@ def of_mean(rows: Rows, column: Column, key: tuple[str, ...] = ()) -> Truth:
     return {(key, "mean"): mean, (key, "count"): number, (key, "missing"): len(rows) - number}
 
 
+def of_sum(rows: Rows, column: Column) -> Truth:
+    codes, lattice = present(rows, column), Lattice.of(column)
+    counts = {key: value for key, value in of_mean(rows, column).items() if key[1] != "mean"}
+    middle = (lattice.lower + lattice.upper) / 2
+    return counts | {((), "sum"): middle * len(codes) + lattice.width_of_code * float(codes.sum())}
+
+
+def of_spread(rows: Rows, column: Column, figure: str) -> Truth:
+    std = true_std(rows, column)
+    power = 2 if figure == "var" else 1
+    return of_mean(rows, column) | {((), figure): None if std is None else std**power}
+
+
+def of_missing(rows: Rows, name: str) -> Truth:
+    gone = sum(row[name] is None or (name == "site" and row[name] not in SITES) for row in rows)
+    share = gone / len(rows) if rows else None
+    return {((), "missing share"): share, ((), "count"): len(rows) - gone, ((), "missing"): gone}
+
+
+def of_distinct(rows: Rows, column: Column) -> Truth:
+    if column.type == "category":
+        return {((), "distinct"): len({row["site"] for row in rows} & set(SITES))}
+    return {((), "distinct"): len(set(present(rows, column).tolist()))}
+
+
 def of_histogram(rows: Rows, column: Column, bins: int) -> Truth:
     values, lattice = clamped(rows, column), Lattice.of(column)
     edges = [lattice.lower + (lattice.upper - lattice.lower) * i / bins for i in range(bins + 1)]
@@ -149,6 +174,14 @@ def true_figures(asked: Mapping[str, Any], rows: Rows) -> Truth:
     if kind == "group_by":
         return of_group_by(rows, COLUMNS[asked["of"]["column"]])
     column = COLUMNS[asked["column"]]
+    if kind == "sum":
+        return of_sum(rows, column)
+    if kind == "spread":
+        return of_spread(rows, column, asked["figure"])
+    if kind == "missing":
+        return of_missing(rows, asked["column"])
+    if kind == "distinct":
+        return of_distinct(rows, column)
     if kind == "mean":
         return of_mean(rows, column)
     return (
@@ -198,6 +231,15 @@ QUESTIONS: dict[str, tuple[dict[str, Any], int]] = {
     "mean": ({"kind": "mean", "column": "age"}, CHEAP),
     "mean of a number": ({"kind": "mean", "column": "weight"}, CHEAP),
     "mean of a skewed column": ({"kind": "mean", "column": "income"}, CHEAP),
+    "sum": ({"kind": "sum", "column": "age"}, CHEAP),
+    "sum of a skewed column": ({"kind": "sum", "column": "income"}, CHEAP),
+    "std": ({"kind": "spread", "column": "weight", "figure": "std"}, CHEAP),
+    "var of a skewed column": ({"kind": "spread", "column": "income", "figure": "var"}, CHEAP),
+    "missing": ({"kind": "missing", "column": "weight"}, CHEAP),
+    "missing categories": ({"kind": "missing", "column": "site"}, CHEAP),
+    "distinct": ({"kind": "distinct", "column": "age"}, CHEAP),
+    "distinct steps": ({"kind": "distinct", "column": "weight"}, CHEAP),
+    "distinct categories": ({"kind": "distinct", "column": "site"}, CHEAP),
     "histogram": ({"kind": "histogram", "column": "weight", "bins": 7}, CHEAP),
     "value_counts": ({"kind": "value_counts", "column": "site"}, CHEAP),
     "group_by": ({"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}}, CHEAP),

@@ -30,6 +30,10 @@ STATISTICS: list[dict[str, Any]] = [
     {"kind": "histogram", "column": "weight", "bins": 7},
     {"kind": "quantiles", "column": "age"},
     {"kind": "value_counts", "column": "site"},
+    {"kind": "sum", "column": "age"},
+    {"kind": "spread", "column": "age", "figure": "std"},
+    {"kind": "missing", "column": "site"},
+    {"kind": "distinct", "column": "age"},
     {"kind": "describe", "columns": ["age", "weight"]},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
 ]

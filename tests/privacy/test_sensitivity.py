@@ -59,6 +59,7 @@ def cards(draw: Any) -> tuple[Column, ...]:
         Column(name="age", type="integer", lower=low, upper=high),
         Column(name="weight", type="number", lower=lower, upper=upper),
         Column(name="site", type="category", categories=("north", "south", "12", "x" * 200)),
+        Column(name="word", type="text"),
     )
 
 
@@ -71,6 +72,10 @@ def questions(draw: Any) -> dict[str, Any]:
         {"kind": "histogram", "column": column, "bins": draw(st.integers(1, 512))},
         {"kind": "quantiles", "column": column},
         {"kind": "value_counts", "column": "site"},
+        {"kind": "sum", "column": column},
+        {"kind": "spread", "column": column, "figure": "std"},
+        {"kind": "missing", "column": draw(st.sampled_from(["age", "weight", "site", "word"]))},
+        {"kind": "distinct", "column": draw(st.sampled_from(["age", "weight", "site", "word"]))},
         {"kind": "describe", "columns": ["age", "weight"]},
         {"kind": "group_by", "keys": ["site"], "of": {"kind": "count"}},
         {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": column}},
@@ -81,7 +86,7 @@ def questions(draw: Any) -> dict[str, Any]:
 @st.composite
 def tables(draw: Any) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return rows, at least one, and the physical types that they are stored as."""
-    types = {name: draw(st.sampled_from(sorted(PHYSICAL))) for name in ("age", "weight", "site")}
+    types = {name: draw(st.sampled_from(sorted(PHYSICAL))) for name in ("age", "weight", "site", "word")}
     row = st.fixed_dictionaries({name: PHYSICAL[kind] for name, kind in types.items()})
     return draw(st.lists(row, min_size=1, max_size=6)), types
 
@@ -134,6 +139,12 @@ EVERY = [
     {"kind": "histogram", "column": "weight", "bins": 7},
     {"kind": "quantiles", "column": "age"},
     {"kind": "value_counts", "column": "site"},
+    {"kind": "sum", "column": "age"},
+    {"kind": "spread", "column": "weight", "figure": "std"},
+    {"kind": "missing", "column": "site"},
+    {"kind": "distinct", "column": "age"},
+    {"kind": "distinct", "column": "weight"},
+    {"kind": "distinct", "column": "site"},
     {"kind": "describe", "columns": ["age", "weight"]},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
 ]
@@ -167,7 +178,44 @@ def test_a_count_counts_the_rows(laboratory: Any, statistic: Any) -> None:
     types = {"age": "BIGINT"}
     for number in (0, 1, 2, 137):
         table = laboratory.table([{"age": None}] * number, types, COLUMNS[:1])
-        assert laboratory.measured(statistic({"kind": "count"}), table) == {"count": ([number], 1)}
+        assert laboratory.measured(statistic({"kind": "count"}), table) == {"rows": ([number], 1)}
+
+
+def test_distinct_values_of_whole_numbers_texts_categories_and_lattice_steps_are_counted(
+    laboratory: Any, statistic: Any
+) -> None:
+    columns = (*COLUMNS, Column(name="word", type="text"), Column(name="number", type="integer"))
+    types = {"age": "BIGINT", "weight": "DOUBLE", "site": "VARCHAR", "word": "VARCHAR", "number": "BIGINT"}
+    rows = [
+        {"age": age, "weight": weight, "site": site, "word": word, "number": number}
+        for age, weight, site, word, number in [
+            (1, 1.0, "north", "a", 2**62),
+            (1, 1.0 + 1e-9, "south", "A", 2**62 + 1),
+            (100, -0.0, "west", "", 2**62),
+            (10_000, 0.0, None, None, None),
+            (None, math.nan, "north", "a ", -5),
+        ]
+    ]
+    table = laboratory.table(rows, types, columns)
+    expected = {"age": 2, "weight": 2, "site": 2, "word": 4, "number": 3}
+    for name, number in expected.items():
+        assert laboratory.measured(statistic({"kind": "distinct", "column": name}), table) == {
+            f"distinct:{name}": ([number], 1)
+        }
+
+
+def test_an_entity_moves_a_number_of_distinct_values_by_its_rows_but_that_of_entities_by_one(
+    statistic: Any, terms: Any
+) -> None:
+    columns = (Column(name="patient", type="text"), *COLUMNS)
+    for name, reach in (("patient", 1), ("age", 7), ("site", 7)):
+        asked = statistic({"kind": "distinct", "column": name})
+        planned = plan(asked, columns, 1.0, terms, max_rows=7, entity="patient")
+        assert [part.sensitivity for part in planned.parts] == [reach]
+    counted = plan(
+        statistic({"kind": "missing", "column": "patient"}), columns, 1.0, terms, max_rows=7, entity="patient"
+    )
+    assert [part.sensitivity for part in counted.parts] == [7]
 
 
 def test_a_shuffled_table_gives_the_same_integers_to_the_last_digit(laboratory: Any, statistic: Any) -> None:

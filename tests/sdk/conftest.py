@@ -24,6 +24,7 @@ from jali.wire.query import Query, Question, Wish
 from jali.wire.quote import Forecast, Quote
 from jali.wire.release import Noised, Release
 from jali.wire.request import AccessRequest, AccessRequestForm, Decision, RequestStatus
+from jali.wire.statistics import STATISTICS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 UNITS = 12_000
@@ -34,7 +35,7 @@ COLUMNS = (
     Column(name="count", type=ColumnType.NUMBER, meaning="named like a method", lower=-1, upper=1),
     Column(name="cost", type=ColumnType.NUMBER, meaning="without bounds"),
 )
-KINDS = ("count", "describe", "group_by", "histogram", "mean", "quantiles", "value_counts")
+KINDS = tuple(ask.model_fields["kind"].default for ask in STATISTICS)
 ORDERS = tuple(range(1100, 64_001, 100))
 LOG_DELTA = math.log(1e-6)
 

@@ -4,6 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from jali import errors
 from jali.eda import markup
 from jali.eda.noisy import NoisyFigure, NoisyTable
 
@@ -28,6 +29,29 @@ def test_a_repeat_is_shown_as_free(visits: Any) -> None:
     again = visits["age"].mean(epsilon=0.1)
     assert "repeated: free · left ε 2.9" in str(again)
     assert "repeated: free" in str(visits.quote["age"].mean(epsilon=0.1))
+
+
+def test_sum_spread_missing_and_distinct_are_figures_with_their_counts_beside(fake: Any, visits: Any) -> None:
+    total = visits["age"].sum(epsilon=0.1)
+    assert float(total) == pytest.approx(55 * 12_000)
+    assert [row.figure for row in total.rows] == ["sum", "count", "missing"]
+    std, var = visits["stay"].std(epsilon=0.1), visits["stay"].var(epsilon=0.1)
+    assert float(std) == pytest.approx(60 / math.sqrt(12), rel=1e-3)
+    assert float(var) == pytest.approx(float(std) ** 2)
+    assert std.id == var.id
+    assert float(visits["cost"].missing(epsilon=0.1)) == 0.0
+    assert "missing share" in visits["site"].missing(epsilon=0.1).to_pandas().columns
+    assert float(visits["site"].distinct(epsilon=0.1)) == 3
+    assert float(visits["age"].distinct(epsilon=0.1)) == 111
+    assert fake.left == pytest.approx(3.0 - 0.6)
+
+
+def test_distinct_numbers_and_sums_of_words_are_refused_here(fake: Any, visits: Any) -> None:
+    with pytest.raises(errors.BoundsUnknown):
+        visits["cost"].distinct(epsilon=0.1)
+    with pytest.raises(errors.WrongColumnType, match="value_counts"):
+        visits["site"].sum(epsilon=0.1)
+    assert fake.charged_calls == 0
 
 
 def test_tables_become_wide_frames_with_low_and_high(visits: Any) -> None:

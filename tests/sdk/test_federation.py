@@ -31,6 +31,12 @@ def charged(fakes: Fakes) -> list[int]:
     return [fake.charged_calls for fake in fakes]
 
 
+def test_distinct_values_of_several_nodes_are_not_added_up(fakes: Any) -> None:
+    with pytest.raises(errors.NotCombinable, match="same ones"):
+        federated(fakes)["site"].distinct(epsilon=0.1)
+    assert [fake.charged_calls for fake in fakes] == [0] * len(fakes)
+
+
 def test_nodes_add_up_and_their_noise_too(fakes: Fakes) -> None:
     for fake in fakes:
         fake.left = 10.0

@@ -17,7 +17,18 @@ from jali.wire.dataset import Column, ColumnType
 from jali.wire.lattice import STEPS_MAX, Lattice
 from jali.wire.selection import Selection
 from jali_node.engine.expressions import Compiler
-from jali_node.engine.tally import Bins, Categories, Group, Power, Presence, Tally
+from jali_node.engine.tally import (
+    AllPresent,
+    Bins,
+    Categories,
+    Distinct,
+    Group,
+    Power,
+    Presence,
+    Product,
+    Tally,
+    Term,
+)
 
 Sql = ColumnElement[Any]
 Values = Mapping[str, Sql]
@@ -34,10 +45,15 @@ class Scan:
 def statement(tally: Tally, scan: Scan) -> sa.Select[Any]:
     """Return the query: one row for each occupied combination of group codes, then count and sums."""
     groups = [_group(group, scan.values).label(f"g{i}") for i, group in enumerate(tally.groups)]
-    codes = [_code(term.column, scan.values).label(f"t{i}") for i, term in enumerate(tally.terms)]
-    rows = sa.select(*groups, *codes, sa.literal_column("1").label("one")).select_from(scan.source).subquery("rows")
+    summed = [column for term in tally.terms if not isinstance(term, Distinct) for column in term.columns]
+    counted = [term.column for term in tally.terms if isinstance(term, Distinct)]
+    codes = {column.name: _code(column, scan.values).label(f"t{i}") for i, column in enumerate(dict.fromkeys(summed))}
+    values = {column.name: _value(column, scan.values).label(f"v{i}") for i, column in enumerate(counted)}
+    computed = (*groups, *codes.values(), *values.values(), sa.literal_column("1").label("one"))
+    rows = sa.select(*computed).select_from(scan.source).subquery("rows")
     keys = [rows.c[f"g{i}"] for i in range(len(groups))]
-    sums = [_sum(rows.c[f"t{i}"], term) for i, term in enumerate(tally.terms)]
+    found = [{name: rows.c[label.name] for name, label in labels.items()} for labels in (codes, values)]
+    sums = [_aggregate(term, *found) for term in tally.terms]
     # Named outright: a bare count(*) refers to no column, and without rows to count it would always be 1.
     return sa.select(*keys, sa.func.count(), *sums).select_from(rows).group_by(*keys)
 
@@ -51,7 +67,7 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
         selection: which rows, and what is derived.
         tallies: what will be computed.
     """
-    read = {part.column.name for tally in tallies for part in (*tally.groups, *tally.terms)}
+    read = {column.name for tally in tallies for column in tally.columns}
     chosen = selection.reduced(tuple(read))
     behind = set(chosen.behind(tuple(read)))
     table = sa.table(view, *(sa.column(column.name) for column in columns if column.name in behind))
@@ -81,14 +97,23 @@ def _row_value(column: Column, values: Values) -> Sql:
     return sa.cast(values[column.name], sa.Double)
 
 
-def _sum(code: Sql, term: Power) -> Sql:
-    return sa.func.sum(code * code if term.exponent == 2 else code)
+def _aggregate(term: Term, codes: Values, values: Values) -> Sql:
+    match term:
+        case Distinct():
+            return sa.func.count(sa.distinct(values[term.column.name]))
+        case Product():
+            return sa.func.sum(codes[term.left.name] * codes[term.right.name])
+        case Power():
+            code = codes[term.column.name]
+            return sa.func.sum(code * code if term.exponent == 2 else code)
 
 
 def _group(group: Group, values: Values) -> Sql:
     if isinstance(group, Categories):
         codes = {name: code for code, name in enumerate(group.column.categories)}
         return sa.case(codes, value=values[group.column.name], else_=len(codes))
+    if isinstance(group, AllPresent):
+        return sa.case((sa.or_(sa.false(), *(_missing(column, values) for column in group.columns)), 1), else_=0)
     missing = _missing(group.column, values)
     if isinstance(group, Presence):
         return sa.case((missing, 1), else_=0)
@@ -130,6 +155,17 @@ def _code(column: Column, values: Values) -> Sql:
         step = sa.cast(sa.func.floor(scaled), sa.BigInteger)
     centred = 2 * _within(step, 0, lattice.steps) - lattice.steps
     return sa.case((_missing(column, values), sa.cast(0, sa.BigInteger)), else_=sa.cast(centred, sa.BigInteger))
+
+
+def _value(column: Column, values: Values) -> Sql:
+    """Return what is told apart: declared categories, texts, clamped integers, lattice codes; NULL where missing."""
+    if column.type is ColumnType.NUMBER:
+        value = _code(column, values)
+    elif column.bounds is not None:
+        value = _clamped(column, values)
+    else:
+        value = values[column.name]
+    return sa.case((_missing(column, values), sa.null()), else_=value)
 
 
 def _within(value: Sql, lowest: int, highest: int) -> Sql:

@@ -1,4 +1,4 @@
-"""What may be asked of rows: how many there are, and sums of their lattice codes, by public groups."""
+"""What may be asked of rows: how many there are, sums of their lattice codes, and distinct values, by public groups."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,11 @@ class Bins:
         """How many codes there are."""
         return self.number + 1
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
+
 
 @dataclass(frozen=True)
 class Categories:
@@ -30,6 +35,11 @@ class Categories:
         """How many codes there are."""
         return len(self.column.categories) + 1
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
+
 
 @dataclass(frozen=True)
 class Presence:
@@ -38,8 +48,21 @@ class Presence:
     column: Column
     size: int = 2
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
 
-Group = Bins | Categories | Presence
+
+@dataclass(frozen=True)
+class AllPresent:
+    """0 where each of several columns has a value, 1 where one is missing."""
+
+    columns: tuple[Column, ...]
+    size: int = 2
+
+
+Group = AllPresent | Bins | Categories | Presence
 
 
 @dataclass(frozen=True)
@@ -55,15 +78,58 @@ class Power:
         steps = Lattice.of(self.column).steps
         return steps if self.exponent == 1 else steps * steps
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product of two columns' lattice codes; 0 where one is missing."""
+
+    left: Column
+    right: Column
+
+    @property
+    def largest(self) -> int:
+        """The largest size of one row's term: its sensitivity in a sum."""
+        return Lattice.of(self.left).steps * Lattice.of(self.right).steps
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """How many different values a column has, missing ones left out. No sum: those of several groups do not add up."""
+
+    column: Column
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
+
+
+Term = Distinct | Power | Product
+
 
 @dataclass(frozen=True)
 class Tally:
     """For every combination of groups: the number of rows, then the sum of each term over them."""
 
     groups: tuple[Group, ...] = ()
-    terms: tuple[Power, ...] = ()
+    terms: tuple[Term, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The result's shape: (1 + terms, size of each group)."""
         return (1 + len(self.terms), *(group.size for group in self.groups))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read, each column once."""
+        return tuple(dict.fromkeys(column for part in (*self.groups, *self.terms) for column in part.columns))

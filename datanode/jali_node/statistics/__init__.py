@@ -4,8 +4,22 @@ Each file argues its sensitivity; `jali.estimates` has the file of the same name
 figures. STATISTICS is the explicit list.
 """
 
-from jali_node.statistics import count, describe, group_by, histogram, mean, quantiles, value_counts
+from jali_node.statistics import (
+    count,
+    describe,
+    distinct,
+    group_by,
+    histogram,
+    mean,
+    missing,
+    quantiles,
+    spread,
+    value_counts,
+)
+from jali_node.statistics import (
+    sum as sum_,
+)
 
-STATISTICS = (count, describe, group_by, histogram, mean, quantiles, value_counts)
+STATISTICS = (count, describe, distinct, group_by, histogram, mean, missing, quantiles, spread, sum_, value_counts)
 
 BY_KIND = {module.KIND: module for module in STATISTICS}

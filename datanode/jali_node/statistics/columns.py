@@ -29,6 +29,8 @@ def bounded(columns: Columns, name: str, field: str) -> Column:
         raise WrongColumnType(
             f"column {name} is a category; this needs an integer or a number. Try value_counts", field=field
         )
+    if column.type is ColumnType.TEXT:
+        raise WrongColumnType(f"column {name} is text; this needs an integer or a number. Try distinct", field=field)
     if column.bounds is None:
         raise BoundsUnknown(f"column {name} has no public bounds; ask its owner to declare them", field=field)
     return column

@@ -19,7 +19,11 @@ SPLIT = "1/3 on the counts of present and missing values, 2/3 on the sum"
 
 def measurements(ask: Mean, columns: Columns) -> tuple[Measurement, ...]:
     """Return the counts and the sum."""
-    column = bounded(columns, ask.column, "statistic.column")
+    return of_column(bounded(columns, ask.column, "statistic.column"))
+
+
+def of_column(column: Column) -> tuple[Measurement, ...]:
+    """Return a column's counts and its centred sum."""
     tally = moments_tally(column)
     return (
         Measurement(f"count:{column.name}", tally, only_counts, 1, 1),

@@ -18,8 +18,9 @@ class Measurement:
     `name` means the same wherever it stands: of one version and one selection of rows, measurements of one name differ
     in their noise alone. `sensitivity` is how far adding or removing one row can move it, in the Euclidean norm; an
     entity with at most m rows moves it by at most m times that (the triangle inequality over its rows), unless
-    `of_entity` says how far outright. `weight` is its share of the answer's zero-concentrated loss, relative to the
-    other measurements.
+    `of_entity` says how far outright. `values_of` names a column where the vector depends on nothing but which of its
+    values there are: an entity has one identifier, however many rows. `weight` is its share of the answer's
+    zero-concentrated loss, relative to the other measurements.
     """
 
     name: str
@@ -28,10 +29,16 @@ class Measurement:
     sensitivity: int
     weight: int
     of_entity: int | None = None
+    values_of: str | None = None
 
-    def reach(self, max_rows: int | None) -> int:
-        """Return how far one privacy unit moves the vector: a row, or an entity with at most `max_rows` rows."""
-        if max_rows is None:
+    def reach(self, max_rows: int | None, entity: str | None = None) -> int:
+        """Return how far one privacy unit moves the vector.
+
+        Args:
+            max_rows: how many rows one entity may have; None where a row is the unit.
+            entity: the column that identifies entities.
+        """
+        if max_rows is None or (entity is not None and self.values_of == entity):
             return self.sensitivity
         return self.sensitivity * max_rows if self.of_entity is None else self.of_entity
 

@@ -110,6 +110,7 @@ def plan(
     *,
     selection: Selection = ALL_ROWS,
     max_rows: int | None = None,
+    entity: str | None = None,
 ) -> Plan:
     """Return the plan whose stand-alone price is at most epsilon, with as little noise as that allows.
 
@@ -120,6 +121,7 @@ def plan(
         terms: the account's.
         selection: of which rows, and with which derived columns.
         max_rows: how many rows one privacy unit may have; None where a row is the unit.
+        entity: the column that identifies entities, where one is the unit.
 
     Raises:
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: the question does not fit the card.
@@ -136,7 +138,8 @@ def plan(
         )
     whole = sum(part.weight for part in parts)
     priced = tuple(
-        Part(part, part.reach(max_rows), Gaussian(multiplier(rho * Fraction(part.weight, whole)))) for part in parts
+        Part(part, part.reach(max_rows, entity), Gaussian(multiplier(rho * Fraction(part.weight, whole))))
+        for part in parts
     )
     read = tuple(by_name[name] for name in dict.fromkeys(statistic.reads))
     return Plan(statistic, selection, read, priced, module.SPLIT)

@@ -25,7 +25,7 @@ from jali.wire.expression import (
     Power,
     Truth,
 )  # fmt: skip
-from jali.wire.statistics import Histogram, Mean, Quantiles, ValueCounts
+from jali.wire.statistics import Distinct, Histogram, Mean, Missing, Quantiles, Spread, Sum, ValueCounts
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -84,6 +84,53 @@ class Column(Generic[F, T]):
             error: how far the 95 % noise interval may reach to either side.
         """
         return self._desk.figure(facts.built(Mean, column=self.name), epsilon, error)
+
+    def sum(self, *, epsilon: float | None = None, error: float | None = None) -> F:
+        """Release the sum of the present values, and with it how many are present and missing.
+
+        At one price, mean and sum are the same release.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._desk.figure(facts.built(Sum, column=self.name), epsilon, error)
+
+    def std(self, *, epsilon: float | None = None, error: float | None = None) -> F:
+        """Release the standard deviation of the present values (their number in the divisor), with mean and counts.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._desk.figure(facts.built(Spread, column=self.name, figure="std"), epsilon, error)
+
+    def var(self, *, epsilon: float | None = None, error: float | None = None) -> F:
+        """Release the variance of the present values (their number in the divisor); the same release as `std`.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._desk.figure(facts.built(Spread, column=self.name, figure="var"), epsilon, error)
+
+    def missing(self, *, epsilon: float | None = None, error: float | None = None) -> F:
+        """Release the share of rows without a value, and how many have one and have none; any column will do.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._desk.figure(facts.built(Missing, column=self.name), epsilon, error)
+
+    def distinct(self, *, epsilon: float | None = None, error: float | None = None) -> F:
+        """Release the number of different values: declared categories, texts, whole numbers, or steps of the lattice.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._desk.figure(facts.built(Distinct, column=self.name), epsilon, error)
 
     def hist(self, bins: int = 10, *, epsilon: float | None = None, error: float | None = None) -> T:
         """Release the counts in `bins` equal bins over the public bounds, and the count of missing values.

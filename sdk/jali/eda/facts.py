@@ -14,7 +14,20 @@ from jali.wire.dataset import Column, ColumnType
 from jali.wire.expression import ExpressionRefused
 from jali.wire.money import EPSILON_MAX
 from jali.wire.selection import Selection
-from jali.wire.statistics import Count, Describe, GroupBy, Histogram, Mean, Quantiles, Statistic, ValueCounts
+from jali.wire.statistics import (
+    Count,
+    Describe,
+    Distinct,
+    GroupBy,
+    Histogram,
+    Mean,
+    Missing,
+    Quantiles,
+    Spread,
+    Statistic,
+    Sum,
+    ValueCounts,
+)  # fmt: skip
 from jali.wire.statistics.group_by import GROUPS_MAX
 
 M = TypeVar("M", bound=BaseModel)
@@ -66,6 +79,10 @@ class Facts:
                 f"{asked} needs a column of numbers, {name} holds categories; use value_counts()",
                 field="column",
             )
+        if column.type is ColumnType.TEXT:
+            raise errors.WrongColumnType(
+                f"{asked} needs a column of numbers, {name} holds text; use distinct() or missing()", field="column"
+            )
         if column.bounds is None:
             raise errors.BoundsUnknown(
                 f"{asked} needs public bounds, {name} has none; ask the owner to declare them", field="column"
@@ -108,7 +125,12 @@ class Facts:
         match statistic:
             case Count():
                 return
-            case Mean() | Histogram() | Quantiles():
+            case Missing():
+                self.column(statistic.column)
+            case Distinct():
+                if self.column(statistic.column).type is ColumnType.NUMBER:
+                    self.bounded(statistic.column, asked)
+            case Mean() | Histogram() | Quantiles() | Spread() | Sum():
                 self.bounded(statistic.column, asked)
             case Describe():
                 for name in statistic.columns:

@@ -13,8 +13,22 @@ from jali.estimates import Row
 from jali.wire.dataset import Column
 from jali.wire.release import Noised, Release
 from jali.wire.selection import Selection
-from jali.wire.statistics import Count, Describe, GroupBy, Histogram, Mean, Quantiles, Statistic
+from jali.wire.statistics import (
+    Count,
+    Describe,
+    Distinct,
+    GroupBy,
+    Histogram,
+    Mean,
+    Missing,
+    Quantiles,
+    Spread,
+    Statistic,
+    Sum,
+)  # fmt: skip
 
+SINGLE = Count | Distinct | Mean | Missing | Spread | Sum
+"""What has one figure as its answer, and others beside it."""
 _TEXT_ROWS = 60
 
 
@@ -164,7 +178,7 @@ def drawn(statistic: Statistic, columns: Sequence[Column], measurements: Mapping
 def restored(release: Release, dataset: str, node: str) -> NoisyFigure | NoisyTable:
     """Return a stored release as the answer that it was; free."""
     statistic = release.statistic
-    single = isinstance(statistic, Count | Mean) or (isinstance(statistic, Quantiles) and len(statistic.levels) == 1)
+    single = isinstance(statistic, SINGLE) or (isinstance(statistic, Quantiles) and len(statistic.levels) == 1)
     kind = NoisyFigure if single else NoisyTable
     rows = drawn(statistic, release.columns, release.measurements)
     return kind(statistic, dataset, rows, Receipt((release,), (node,)))
@@ -203,7 +217,7 @@ def _index(statistic: Statistic, keys: list[tuple[str, ...]]) -> pd.Index:
             return pd.Index([float(key[0]) for key in keys], name="quantile")
         case Count():
             return pd.Index(["all rows"], name="rows")
-        case Mean():
+        case Distinct() | Mean() | Missing() | Spread() | Sum():
             return pd.Index([statistic.column], name="column")
         case Histogram():
             return pd.Index([key[0] for key in keys], name="bin")

@@ -8,7 +8,21 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from jali.estimates import count, describe, group_by, histogram, mean, quantiles, value_counts
+from jali.estimates import (
+    count,
+    describe,
+    distinct,
+    group_by,
+    histogram,
+    mean,
+    missing,
+    quantiles,
+    spread,
+    value_counts,
+)
+from jali.estimates import (
+    sum as sum_,
+)
 from jali.estimates.row import Row
 from jali.wire.dataset import Column
 from jali.wire.release import Noised
@@ -17,10 +31,14 @@ from jali.wire.statistics import Statistic
 ESTIMATES: dict[str, ModuleType] = {
     "count": count,
     "describe": describe,
+    "distinct": distinct,
     "group_by": group_by,
     "histogram": histogram,
     "mean": mean,
+    "missing": missing,
     "quantiles": quantiles,
+    "spread": spread,
+    "sum": sum_,
     "value_counts": value_counts,
 }
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 
 from jali.estimates import noise
 from jali.estimates.row import Row
@@ -11,6 +12,7 @@ from jali.wire.release import Noised
 
 _EACH_OF_TWO = 1 - (1 - noise.CONFIDENCE) / 2
 """Two intervals of this confidence hold together with at least `CONFIDENCE` (Bonferroni)."""
+_Z = NormalDist().inv_cdf((1 + noise.CONFIDENCE) / 2)
 
 
 def mean_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float, total: int, total_sd: float) -> Row:
@@ -21,10 +23,35 @@ def mean_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float
     return Row(key, "mean", lattice.value(code), lattice.value(low), lattice.value(high))
 
 
-def std_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> Row:
-    """Return the standard deviation (of the rows themselves, n in the divisor), in the column's unit.
+def sum_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float, total: int, total_sd: float) -> Row:
+    """Return the sum, in the column's unit: count times the middle of the range, and what the codes add to it.
 
-    Its interval joins one for the mean with one for the mean square, so it covers at least 95 %.
+    Its noise is that of two independent integers, weighted; where one is so small that it falls on few integers, its
+    own half width counts.
+    """
+    middle, width = (lattice.upper + lattice.lower) / 2, lattice.width_of_code
+    value = middle * count + width * total
+    parts = ((middle, count_sd), (width, total_sd))
+    reach = math.hypot(*(factor * max(_Z * sd, noise.half_width(sd)) for factor, sd in parts))
+    return Row(key, "sum", value, value - reach, value + reach)
+
+
+def std_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> Row:
+    """Return the standard deviation (of the rows themselves, n in the divisor), in the column's unit."""
+    figures = [math.sqrt(v) * lattice.width_of_code for v in _variance(lattice, count, total, squares)]
+    return Row(key, "std", *figures)
+
+
+def var_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> Row:
+    """Return the variance (n in the divisor), in the square of the column's unit."""
+    figures = [v * lattice.width_of_code**2 for v in _variance(lattice, count, total, squares)]
+    return Row(key, "var", *figures)
+
+
+def _variance(lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> tuple[float, float, float]:
+    """Return the variance of the codes with its interval.
+
+    It joins one for the mean with one for the mean square, so it covers at least 95 %.
     """
     steps = float(lattice.steps)
     n, sd = count.values[0], count.noise_stddev
@@ -34,8 +61,7 @@ def std_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised
     low = max(0.0, second[0] - max(first[0] ** 2, first[1] ** 2))
     high = min(steps**2, max(0.0, second[1] - smallest))
     variance = squares.values[0] / max(n, 1) - (total.values[0] / max(n, 1)) ** 2
-    figures = [math.sqrt(v) * lattice.width_of_code for v in (min(max(variance, low), high), low, high)]
-    return Row(key, "std", *figures)
+    return min(max(variance, low), high), low, high
 
 
 def count_rows(key: tuple[str, ...], count: Noised) -> list[Row]:

@@ -68,6 +68,22 @@ def ratio_interval(
     return min(max(low, lower), upper), min(max(high, lower), upper)
 
 
+def share_interval(part: int, rest: int, stddev: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the shares that a part may have of a whole, given it and the rest with independent noise of one deviation.
+
+    Fieller's set again: every r for which `(1 - r) * part - r * rest` is within its own noise of 0.
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    noise_square = (z * max(stddev, half_width(stddev, confidence) / z)) ** 2
+    whole = part + rest
+    leading, middle, last = whole**2 - 2 * noise_square, part * whole - noise_square, part**2 - noise_square
+    if leading <= 0:
+        return 0.0, 1.0
+    root = math.sqrt(max(0.0, middle**2 - leading * last))
+    low, high = (middle - root) / leading, (middle + root) / leading
+    return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
+
+
 def ratio_reach(total_stddev: float, count: int, count_stddev: float, largest: float) -> float:
     """Return the largest half width that `ratio_interval` can have for ratios within +-`largest`, and so many counted.
 

@@ -6,17 +6,34 @@ from pydantic import Field
 
 from jali.wire.statistics.count import Count
 from jali.wire.statistics.describe import Describe
+from jali.wire.statistics.distinct import Distinct
 from jali.wire.statistics.group_by import GroupBy
 from jali.wire.statistics.histogram import Histogram
 from jali.wire.statistics.mean import Mean
+from jali.wire.statistics.missing import Missing
 from jali.wire.statistics.quantiles import Quantiles
+from jali.wire.statistics.spread import Spread
+from jali.wire.statistics.sum import Sum
 from jali.wire.statistics.value_counts import ValueCounts
 
 Statistic = Annotated[
-    Count | Describe | GroupBy | Histogram | Mean | Quantiles | ValueCounts, Field(discriminator="kind")
+    Count | Describe | Distinct | GroupBy | Histogram | Mean | Missing | Quantiles | Spread | Sum | ValueCounts,
+    Field(discriminator="kind"),
 ]
-STATISTICS = (Count, Describe, GroupBy, Histogram, Mean, Quantiles, ValueCounts)
+STATISTICS = (Count, Describe, Distinct, GroupBy, Histogram, Mean, Missing, Quantiles, Spread, Sum, ValueCounts)
 
 __all__ = [
-    "STATISTICS", "Count", "Describe", "GroupBy", "Histogram", "Mean", "Quantiles", "Statistic", "ValueCounts",
-]  # fmt: skip
+    "STATISTICS",
+    "Count",
+    "Describe",
+    "Distinct",
+    "GroupBy",
+    "Histogram",
+    "Mean",
+    "Missing",
+    "Quantiles",
+    "Spread",
+    "Statistic",
+    "Sum",
+    "ValueCounts",
+]

@@ -1,6 +1,6 @@
 """What every statistic says about itself."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=2000)]
 
 class Ask(Request):
     """One statistic as it may be asked. Subclasses add `kind` and their parameters."""
+
+    adds_up: ClassVar[bool] = True
+    """Whether the measurements of disjoint rows add up to those of all of them, so that nodes can be combined."""
 
     @property
     def reads(self) -> tuple[str, ...]:
