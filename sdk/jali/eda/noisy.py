@@ -1,13 +1,15 @@
 """Answers: figures that always carry their noise interval, their price, and what is left."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from jali import errors, estimates
-from jali.eda import markup
+from jali.eda import markup, rounding
+from jali.eda.charts import draw, vega
+from jali.eda.charts.picture import Picture, pictured
 from jali.eda.receipt import Receipt
 from jali.estimates import Row
 from jali.wire.dataset import Column
@@ -29,6 +31,10 @@ from jali.wire.statistics import (
 
 SINGLE = Count | Distinct | Mean | Missing | Spread | Sum
 """What has one figure as its answer, and others beside it."""
+if TYPE_CHECKING:
+    from altair import TopLevelMixin
+    from matplotlib.axes import Axes
+
 _TEXT_ROWS = 60
 
 
@@ -85,6 +91,27 @@ class _Noisy:
         lines = _lines(self.rows)
         return pd.DataFrame([_cells(line) for _, line in lines], index=_index(self.statistic, [k for k, _ in lines]))
 
+    def plot(self, *, figure: str | None = None, ax: "Axes | None" = None) -> "Axes":
+        """Draw the answer with matplotlib, each figure with its noise interval; free. Needs `jali[plot]`.
+
+        Args:
+            figure: which figure where the answer has several, such as "count" of a group-by mean.
+            ax: where to draw; a figure of its own if not given.
+
+        Example::
+
+            visits["age"].hist(bins=20, epsilon=0.1).plot()
+        """
+        return draw.drawn(self._picture(figure), ax)
+
+    def altair(self, *, figure: str | None = None) -> "TopLevelMixin":
+        """Return the same chart for Altair; free. Needs `jali[altair]`."""
+        return vega.drawn(self._picture(figure))
+
+    def _picture(self, figure: str | None) -> Picture:
+        price = f"ε {self.price:.4g}"
+        return pictured(self.title, self.statistic, self.releases[0].columns, self.rows, price, figure)
+
 
 class NoisyFigure(_Noisy):
     """One released number.
@@ -120,14 +147,14 @@ class NoisyFigure(_Noisy):
         return format(self.value, spec) if spec else str(self)
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.title} = {_text(self.rows[0])}, 95 % noise interval", *self._notes()])
+        return "\n".join([f"{self.title} = {rounding.text(self.rows[0])}, 95 % noise interval", *self._notes()])
 
     def _repr_html_(self) -> str:
-        value = f"<p>{markup.escaped(_text(self.rows[0]))} <small>95 % noise interval</small></p>"
+        value = f"<p>{markup.escaped(rounding.text(self.rows[0]))} <small>95 % noise interval</small></p>"
         return markup.card(self.title, value, notes=self._notes())
 
     def _notes(self) -> list[str]:
-        beside = " · ".join(f"{row.figure} {_text(row)}" for row in self.rows[1:])
+        beside = " · ".join(f"{row.figure} {rounding.text(row)}" for row in self.rows[1:])
         return [*([beside] if beside else []), *self.receipt.lines]
 
 
@@ -154,7 +181,7 @@ class NoisyTable(_Noisy):
         lines = _lines(self.rows)
         keys = [" · ".join(key) for key, _ in lines]
         figures = [row.figure for row in lines[0][1]]
-        cells = [[_text(row) for row in line] for _, line in lines]
+        cells = [[rounding.text(row) for row in line] for _, line in lines]
         if isinstance(self.statistic, Describe):
             return ["", *keys], [[figure, *turned] for figure, *turned in zip(figures, *cells, strict=True)]
         head = " · ".join(map(str, _index(self.statistic, [lines[0][0]]).names))
@@ -225,17 +252,3 @@ def _index(statistic: Statistic, keys: list[tuple[str, ...]]) -> pd.Index:
             return pd.Index([key[0] for key in keys], name="column")
         case _:
             return pd.Index([key[0] for key in keys], name=statistic.column)
-
-
-def _text(row: Row) -> str:
-    """Return a figure with its interval, to two digits of the noise.
-
-    >>> _text(Row((), "mean", 41.3271, 41.101, 41.55))
-    '41.33 (41.10 to 41.55)'
-    """
-    half = (row.high - row.low) / 2
-    decimals = min(max(1 - math.floor(math.log10(half)), 0), 8) if half > 0 else 2
-    if all(float(number).is_integer() for number in (row.value, row.low, row.high)):
-        decimals = 0
-    value, low, high = (f"{number + 0.0:,.{decimals}f}" for number in (row.value, row.low, row.high))
-    return f"{value} ({low} to {high})"
