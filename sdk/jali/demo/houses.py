@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from jali.demo.part import Part
 from jali.demo.processes import Processes
-from jali.demo.table import CARD, POPULATION, Part
 
 CAP = 3.0
 DELTA = 1e-6
 OWNER = "Olga Owner"
 SCIENTIST = "Dana Scientist"
 PROJECT = "prices and visits"
+_PLURAL = {"row": "rows", "entity": "persons"}
 PURPOSE = "how what people pay themselves changes how often they see a doctor"
 
 
@@ -28,10 +29,12 @@ class House:
     scientist_token: str
 
 
-def furnish(processes: Processes, parts: tuple[Part, ...], root: Path, say: Callable[[str], None]) -> list[House]:
-    """Make and start one node for each part; every finished step is said."""
+def furnish(
+    processes: Processes, parts: tuple[Part, ...], root: Path, say: Callable[[str], None], *, worker: bool = True
+) -> list[House]:
+    """Make and start one node for each part, with a worker that trains; every finished step is said."""
     with ThreadPoolExecutor(len(parts)) as pool:
-        started = [pool.submit(_furnished, processes, part, root / part.folder, say) for part in parts]
+        started = [pool.submit(_furnished, processes, part, root / part.folder, say, worker) for part in parts]
         try:
             return [future.result() for future in started]
         except BaseException:
@@ -39,17 +42,19 @@ def furnish(processes: Processes, parts: tuple[Part, ...], root: Path, say: Call
             raise
 
 
-def _furnished(processes: Processes, part: Part, folder: Path, say: Callable[[str], None]) -> House:
+def _furnished(processes: Processes, part: Part, folder: Path, say: Callable[[str], None], worker: bool) -> House:
     def node(*arguments: str | Path) -> str:
         return processes.run("node", *arguments, "--folder", folder)
 
     owner_token = node("init", "--name", part.name, "--owner", OWNER).split()[-1]
     say(f"{part.name}: key pair, database and owner made")
-    node("population", "add", POPULATION, "--units", str(part.units), "--epsilon", f"{CAP:g}", "--delta", f"{DELTA:g}")
-    say(f"{part.name}: population {POPULATION} opened, about {part.units:,} rows, cap ε {CAP:g}")
+    population, units = part.public.population, str(part.units)
+    cap = ("--epsilon", f"{CAP:g}", "--delta", f"{DELTA:g}")
+    node("population", "add", population, "--unit", part.unit, "--units", units, *cap)
+    say(f"{part.name}: population {population} opened, about {part.units:,} {_PLURAL[part.unit]}, cap ε {CAP:g}")
     with tempfile.TemporaryDirectory() as card_folder:
         card = Path(card_folder) / "card.toml"
-        card.write_text(CARD, encoding="utf-8")
+        card.write_text(part.card, encoding="utf-8")
         node("dataset", "add", part.write(folder), "--card", card)
     say(f"{part.name}: {part.suffix} file registered under its public card")
     node("project", "add", PROJECT, "--purpose", PURPOSE)
@@ -58,5 +63,6 @@ def _furnished(processes: Processes, part: Part, folder: Path, say: Callable[[st
     say(f"{part.name}: a data scientist added, her token made")
     url = processes.serve("node", "serve", "--folder", folder, "--port", "0", "--stop-with-parent")
     say(f"{part.name}: answers on {url}")
-    processes.start("node", "worker", "--folder", folder, "--stop-with-parent")
+    if worker:
+        processes.start("node", "worker", "--folder", folder, "--stop-with-parent")
     return House(part, folder, url, owner_token, scientist_token)

@@ -5,20 +5,15 @@ Newhouse and the Insurance Experiment Group 1993, "Free for All?". The split is 
 more people pay themselves, the less often they see a doctor.
 """
 
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
-
-import duckdb
 import numpy as np
 import pandas as pd
 from statsmodels.datasets import randhie
 
+from jali.demo.part import Part, read
 from jali.wire.dataset import Card
 
 DATASET = "doctor_visits"
 HELD_BACK, SEED = 0.2, 1
-POPULATION = "insured_years"
 BOUNDED = ("visits", "chronic", "incentive")
 CARD = """\
 name = "doctor_visits"
@@ -78,31 +73,6 @@ meaning = "has a physical limitation"
 """
 
 
-@dataclass(frozen=True)
-class Part:
-    """One insurer: its name, its rows, and its public figure for how many there are.
-
-    `rows` lie at its node; `held_back` do not, and are what the demo tests a model on.
-    """
-
-    name: str
-    folder: str
-    rows: pd.DataFrame
-    held_back: pd.DataFrame
-    units: int
-    suffix: str
-
-    def write(self, folder: Path) -> Path:
-        """Write the rows to a file of the insurer's own kind."""
-        path = folder / f"{DATASET}{self.suffix}"
-        if self.suffix == ".csv":
-            self.rows.to_csv(path, index=False)
-        else:
-            with duckdb.connect() as connection:  # of its own: insurers are furnished side by side
-                connection.from_df(self.rows).write_parquet(str(path))
-        return path
-
-
 def parts() -> tuple[Part, Part, Part]:
     """Return the three insurers' tables, a fifth of each held back."""
     raw = randhie.load_pandas().data
@@ -125,7 +95,7 @@ def parts() -> tuple[Part, Part, Part]:
     pays = raw["lncoins"]
 
     def part(name: str, folder: str, mine: "pd.Series[bool]", units: int, suffix: str) -> Part:
-        return Part(name, folder, rows[mine & ~back], rows[mine & back], units, suffix)
+        return Part(name, folder, rows[mine & ~back], rows[mine & back], units, suffix, CARD)
 
     return (
         part("Free Plan", "free-plan", pays == 0, 8_800, ".parquet"),
@@ -136,6 +106,4 @@ def parts() -> tuple[Part, Part, Part]:
 
 def card() -> Card:
     """Return the public card as the nodes read it."""
-    content = tomllib.loads(CARD)
-    columns = [{"name": name, **facts} for name, facts in content["columns"].items()]
-    return Card.model_validate({**content, "columns": columns})
+    return read(CARD)
