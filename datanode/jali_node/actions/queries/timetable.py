@@ -78,7 +78,7 @@ def _found_s(node: Node, question: Question) -> float:
             "about real ones; nothing was spent"
         ) from error
     longest = max(trials) * max(1.0, size / twin.rows_for(size, len(card.columns)))
-    return math.ceil((DOUBLED * longest + FLOOR_S) / STEP_S) * STEP_S
+    return math.ceil(round((DOUBLED * longest + FLOOR_S) / STEP_S, 6)) * STEP_S
 
 
 def _trial_s(node: Node, question: Question, made_up: Snapshot) -> float:
