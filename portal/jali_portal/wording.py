@@ -68,6 +68,7 @@ _STATISTICS = {
     "quantiles": "quantiles",
     "spread": "standard deviations and variances",
     "sum": "sums",
+    "top": "most frequent values, without a public list of them",
     "value_counts": "counts by category",
 }
 _ENTRIES = {

@@ -19,10 +19,12 @@ from jali.wire.selection import Selection
 from jali_node.engine.expressions import Compiler
 from jali_node.engine.tally import (
     AllPresent,
+    Asked,
     Bins,
     Categories,
     Distinct,
     Group,
+    KeyCounts,
     Power,
     Presence,
     Product,
@@ -32,6 +34,8 @@ from jali_node.engine.tally import (
 
 Sql = ColumnElement[Any]
 Values = Mapping[str, Sql]
+KEY_LENGTH_MAX = 200
+"""Texts are told apart by so many characters, as public categories are."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,15 @@ def statement(tally: Tally, scan: Scan) -> sa.Select[Any]:
     return sa.select(*keys, sa.func.count(), *sums).select_from(rows).group_by(*keys)
 
 
-def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Sequence[Tally]) -> Scan:
+def keys(asked: KeyCounts, scan: Scan) -> sa.Select[Any]:
+    """Return the query: one row for each value with more than `asked.above` rows, as text, and its count."""
+    written = sa.func.substr(sa.cast(_value(asked.column, scan.values), sa.Text), 1, KEY_LENGTH_MAX)
+    rows = sa.select(written.label("key")).select_from(scan.source).subquery("rows")
+    counted = sa.select(rows.c.key, sa.func.count()).select_from(rows).where(rows.c.key.is_not(None))
+    return counted.group_by(rows.c.key).having(sa.func.count() > asked.above)
+
+
+def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Sequence[Asked]) -> Scan:
     """Return a version's selected rows, with the columns that the tallies read.
 
     Args:

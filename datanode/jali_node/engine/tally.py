@@ -133,3 +133,22 @@ class Tally:
     def columns(self) -> tuple[Column, ...]:
         """What is read, each column once."""
         return tuple(dict.fromkeys(column for part in (*self.groups, *self.terms) for column in part.columns))
+
+
+@dataclass(frozen=True)
+class KeyCounts:
+    """How many rows each value of a column has, where no list of values is public; missing ones are left out.
+
+    Which values there are is private, like their counts. Those with `above` rows or fewer are left out.
+    """
+
+    column: Column
+    above: int = 0
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is read."""
+        return (self.column,)
+
+
+Asked = KeyCounts | Tally

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from jali.wire.dataset import Column
 from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import statement
-from jali_node.engine.tally import Presence, Tally
+from jali_node.engine.tally import Asked, KeyCounts, Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.sources import column_names, csv, parquet
 
@@ -122,14 +122,28 @@ class Warehouse:
         return snapshot
 
     def tallies(
-        self, snapshot: Snapshot, tallies: Sequence[Tally], selection: Selection = ALL_ROWS
-    ) -> dict[Tally, NDArray[np.int64]]:
-        """Return the selected rows' exact integers, each of shape `tally.shape`. They never leave without noise.
+        self, snapshot: Snapshot, tallies: Sequence[Asked], selection: Selection = ALL_ROWS
+    ) -> dict[Asked, Any]:
+        """Return the selected rows' exact integers. They never leave without noise.
 
         Sums saturate at 2^62, which moves no two neighbouring tables further apart.
+
+        Returns:
+            for each tally an array of int64 of shape `tally.shape`; for counts of unknown keys the keys with theirs.
         """
         self._attach(snapshot)
-        return {tally: self._tally(snapshot, tally, selection) for tally in tallies}
+        return {asked: self._asked(snapshot, asked, selection) for asked in tallies}
+
+    def _asked(self, snapshot: Snapshot, asked: Asked, selection: Selection) -> Any:
+        if isinstance(asked, KeyCounts):
+            return self._keys(snapshot, asked, selection)
+        return self._tally(snapshot, asked, selection)
+
+    def _keys(self, snapshot: Snapshot, asked: KeyCounts, selection: Selection) -> dict[str, int]:
+        scan = statement.scan(snapshot.version, snapshot.columns, selection, [asked])
+        text, values = _compiled(statement.keys(asked, scan))
+        with self._cursor() as cursor:
+            return {str(key): min(SUM_MAX, int(count)) for key, count in cursor.execute(text, values).fetchall()}
 
     def _tally(self, snapshot: Snapshot, tally: Tally, selection: Selection) -> NDArray[np.int64]:
         scan = statement.scan(snapshot.version, snapshot.columns, selection, [tally])

@@ -75,6 +75,8 @@ class Account:
             spent=from_fixed(self._report(self.spent)),
             held=from_fixed(self._report(self.held)),
             left=from_fixed(self.left()),
+            keys_delta=from_fixed(self.terms.pool, DELTA_UNITS),
+            keys_delta_left=from_fixed(self.pool_left(), DELTA_UNITS),
         )
 
     def _report(self, costs: tuple[int, ...]) -> int:

@@ -68,7 +68,7 @@ def price(cost: Charge, terms: Terms) -> int:
 
 def loss(cost: Charge, terms: Terms) -> PrivacyLoss:
     """Return the cost with all that it takes to price and compose it elsewhere."""
-    return PrivacyLoss(orders=terms.orders, rdp=cost.rdp, offsets=terms.offsets)
+    return PrivacyLoss(orders=terms.orders, rdp=cost.rdp, offsets=terms.offsets, delta=cost.delta)
 
 
 def concentrated_for(epsilon: int, terms: Terms, parts: int) -> Fraction:

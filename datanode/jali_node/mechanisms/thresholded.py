@@ -66,7 +66,8 @@ def delta_of(noise_multiplier: float, rows: int, found: int) -> Fraction:
     keys = dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64"))
     distance = dp.l02inf_distance(dp.absolute_distance(T="i64"))
     stated = dp.m.make_gaussian_threshold(keys, distance, gaussian.scale(noise_multiplier, rows), found - rows - 1)
-    return Fraction(stated.map((rows, rows, rows))[1])
+    cost: tuple[float, float] = stated.map((rows, rows, rows))  # type: ignore[no-untyped-call]
+    return Fraction(cost[1])
 
 
 def noised(counts: Mapping[Key, int], rows: int, noise_multiplier: float, delta: int) -> dict[Key, int]:

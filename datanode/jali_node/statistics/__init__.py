@@ -14,12 +14,13 @@ from jali_node.statistics import (
     missing,
     quantiles,
     spread,
+    top,
     value_counts,
 )
 from jali_node.statistics import (
     sum as sum_,
 )
 
-STATISTICS = (count, describe, distinct, group_by, histogram, mean, missing, quantiles, spread, sum_, value_counts)
+STATISTICS = (count, describe, distinct, group_by, histogram, mean, missing, quantiles, spread, sum_, top, value_counts)
 
 BY_KIND = {module.KIND: module for module in STATISTICS}

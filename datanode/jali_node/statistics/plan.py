@@ -4,7 +4,7 @@ It is built from public facts alone: the statistic, the card, the account's term
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -19,13 +19,14 @@ from jali.wire.quote import Forecast
 from jali.wire.release import Noised
 from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
-from jali_node.engine.tally import Tally
+from jali_node.engine.tally import Asked, KeyCounts
 from jali_node.errors import BoundsUnknown, EpsilonTooSmall, InvalidRequest, UnknownColumn, WrongColumnType
 from jali_node.ledger import accountant
 from jali_node.ledger.event import Composed, Gaussian
 from jali_node.ledger.terms import Terms
 from jali_node.mechanisms import gaussian
 from jali_node.statistics import BY_KIND
+from jali_node.statistics.keys import Keys, KeysPart
 from jali_node.statistics.measurement import Integers, Measurement
 
 REFUSALS = {kind.code: kind for kind in (BoundsUnknown, InvalidRequest, UnknownColumn, WrongColumnType)}
@@ -47,9 +48,14 @@ class Part:
         """The noise's standard deviation, in units of the measurement."""
         return gaussian.scale(self.event.noise_multiplier, self.sensitivity)
 
-    def noised(self, exact: Integers) -> Noised:
-        """Return the measurement with fresh noise."""
+    def noised(self, tallied: Integers) -> Noised:
+        """Return the measurement, read off its tally, with fresh noise."""
+        exact = self.measurement.read(tallied)
         values = gaussian.noised(exact.tolist(), self.sensitivity, self.event.noise_multiplier)
+        return Noised(values=tuple(values), noise_stddev=self.noise_stddev)
+
+    def imagined(self, values: Sequence[int]) -> Noised:
+        """Return the measurement as it might be, from values made of public facts."""
         return Noised(values=tuple(values), noise_stddev=self.noise_stddev)
 
 
@@ -60,7 +66,7 @@ class Plan:
     statistic: Statistic
     selection: Selection
     columns: tuple[Column, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Part | KeysPart, ...]
     split: str
 
     @property
@@ -74,28 +80,27 @@ class Plan:
         return {part.measurement.name: part.noise_stddev for part in self.parts}
 
     @property
-    def tallies(self) -> tuple[Tally, ...]:
+    def tallies(self) -> tuple[Asked, ...]:
         """The distinct aggregates to compute, each once."""
         return tuple(dict.fromkeys(part.measurement.tally for part in self.parts))
 
-    def noised(self, exact: Mapping[Tally, Integers]) -> dict[str, Noised]:
+    def noised(self, exact: Mapping[Asked, Any]) -> dict[str, Noised]:
         """Return the measurements with fresh noise. May be called once for each charged event, and no more."""
-        return {
-            part.measurement.name: part.noised(part.measurement.read(exact[part.measurement.tally]))
-            for part in self.parts
-        }
+        return {part.measurement.name: part.noised(exact[part.measurement.tally]) for part in self.parts}
 
     def of_nothing(self) -> dict[str, Noised]:
         """Return the noise of an empty table: the answer where rows could not be read."""
-        return self.noised({tally: np.zeros(tally.shape, dtype=np.int64) for tally in self.tallies})
+        return self.noised(
+            {
+                asked: {} if isinstance(asked, KeyCounts) else np.zeros(asked.shape, dtype=np.int64)
+                for asked in self.tallies
+            }
+        )
 
     def forecast(self, rows: int) -> tuple[Forecast, ...]:
         """Return how wide the answer's noise intervals will be, were it what public facts suggest of so many rows."""
         imagined = estimates.imagined(self.statistic, self.columns, rows)
-        expected = {
-            part.measurement.name: Noised(values=tuple(imagined[part.measurement.name]), noise_stddev=part.noise_stddev)
-            for part in self.parts
-        }
+        expected = {part.measurement.name: part.imagined(imagined[part.measurement.name]) for part in self.parts}
         return tuple(
             Forecast(key=row.key, figure=row.figure, expected=row.value, half_width=(row.high - row.low) / 2)
             for row in estimates.rows(self.statistic, self.columns, expected)
@@ -129,7 +134,7 @@ def plan(
     """
     module: Any = BY_KIND[statistic.kind]
     by_name = {column.name: column for column in selected(selection, columns)}
-    parts: tuple[Measurement, ...] = module.measurements(statistic, by_name)
+    parts: tuple[Measurement | Keys, ...] = module.measurements(statistic, by_name)
     rho = accountant.concentrated_for(to_fixed(epsilon), terms, len(parts))
     if rho <= 0:
         least = from_fixed(terms.floor)
@@ -137,12 +142,16 @@ def plan(
             f"expected epsilon > {least:.4g} at this delta, got {epsilon:.4g}", field="epsilon", least=least
         )
     whole = sum(part.weight for part in parts)
+    events = [Gaussian(multiplier(rho * Fraction(part.weight, whole))) for part in parts]
     priced = tuple(
-        Part(part, part.reach(max_rows, entity), Gaussian(multiplier(rho * Fraction(part.weight, whole))))
-        for part in parts
+        part.priced(event, max_rows or 1, terms.pool)
+        if isinstance(part, Keys)
+        else Part(part, part.reach(max_rows, entity), event)
+        for part, event in zip(parts, events, strict=True)
     )
     read = tuple(by_name[name] for name in dict.fromkeys(statistic.reads))
-    return Plan(statistic, selection, read, priced, module.SPLIT)
+    split = "; ".join([module.SPLIT, *(part.note for part in priced if isinstance(part, KeysPart))])
+    return Plan(statistic, selection, read, priced, split)
 
 
 def selected(selection: Selection, columns: tuple[Column, ...]) -> tuple[Column, ...]:

@@ -37,9 +37,17 @@ class BudgetView:
         return self.budget.delta
 
     @property
+    def keys_delta_left(self) -> float:
+        """How much delta is left for releases of unknown keys, such as `top`."""
+        return self.budget.keys_delta_left
+
+    @property
     def sentence(self) -> str:
         """The budget in words."""
-        return f"ε {self.left:.4g} left of {self.cap:.4g} (δ {self.delta:.1g})"
+        said = f"ε {self.left:.4g} left of {self.cap:.4g} (δ {self.delta:.1g})"
+        if self.budget.keys_delta_left == self.budget.keys_delta:
+            return said
+        return f"{said}, δ {self.keys_delta_left:.3g} for unknown keys"
 
     def __repr__(self) -> str:
         full = round(20 * min(max(self.left / self.cap, 0.0), 1.0)) if self.cap > 0 else 0

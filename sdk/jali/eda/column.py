@@ -25,7 +25,7 @@ from jali.wire.expression import (
     Power,
     Truth,
 )  # fmt: skip
-from jali.wire.statistics import Distinct, Histogram, Mean, Missing, Quantiles, Spread, Sum, ValueCounts
+from jali.wire.statistics import Distinct, Histogram, Mean, Missing, Quantiles, Spread, Sum, Top, ValueCounts
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -178,6 +178,25 @@ class Column(Generic[F, T]):
             error: how far the 95 % noise interval may reach to either side.
         """
         return self._desk.table(facts.built(ValueCounts, column=self.name), epsilon, error)
+
+    def top(self, k: int = 10, *, delta: float, epsilon: float | None = None, error: float | None = None) -> T:
+        """Release the most frequent values where no list of values is public, with their counts.
+
+        For columns of text, categories or whole numbers. Values that too few rows have do not show, and how many of
+        those there are is not told; what one privacy unit alone has never shows. Another `k` is free.
+
+        Args:
+            k: how many values, 1 to 1000.
+            delta: the probability, at most, that a value shows because of one privacy unit. It is taken from what the
+                owner has set aside for this: a hundredth of the population's delta is a fair start.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+
+        Example::
+
+            visits["drug"].top(k=10, epsilon=0.5, delta=1e-8)
+        """
+        return self._desk.table(facts.built(Top, column=self.name, k=k, delta=delta), epsilon, error)
 
     def clip(self, lower: float, upper: float) -> "Column[F, T]":
         """Return the column with values moved into an interval; free. Gives bounds to a column that has none."""

@@ -26,6 +26,7 @@ from jali.wire.statistics import (
     Spread,
     Statistic,
     Sum,
+    Top,
     ValueCounts,
 )  # fmt: skip
 from jali.wire.statistics.group_by import GROUPS_MAX
@@ -104,6 +105,20 @@ class Facts:
             )
         return column
 
+    def named(self, name: str, asked: str) -> Column:
+        """Return the facts of a column whose values can be told by name: text, categories, whole numbers.
+
+        Raises:
+            UnknownColumn: there is none of this name.
+            WrongColumnType: it holds numbers.
+        """
+        column = self.column(name)
+        if column.type is ColumnType.NUMBER:
+            raise errors.WrongColumnType(
+                f"{asked} needs text, categories or integers, {name} is of type number; use hist()", field="column"
+            )
+        return column
+
     def selected(self, selection: Selection) -> "Facts":
         """Return the facts with the selection's derived columns.
 
@@ -130,6 +145,8 @@ class Facts:
             case Distinct():
                 if self.column(statistic.column).type is ColumnType.NUMBER:
                     self.bounded(statistic.column, asked)
+            case Top():
+                self.named(statistic.column, asked)
             case Mean() | Histogram() | Quantiles() | Spread() | Sum():
                 self.bounded(statistic.column, asked)
             case Describe():

@@ -179,6 +179,8 @@ class NoisyTable(_Noisy):
     def _drawn(self) -> tuple[list[str], list[list[str]]]:
         """Return head and lines as text; a description is turned so that its many figures run downwards."""
         lines = _lines(self.rows)
+        if not lines:
+            return ["", ""], [["nothing shows", ""]]
         keys = [" · ".join(key) for key, _ in lines]
         figures = [row.figure for row in lines[0][1]]
         cells = [[rounding.text(row) for row in line] for _, line in lines]

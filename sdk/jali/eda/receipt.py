@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from jali.wire.budget import PrivacyLoss
-from jali.wire.money import from_fixed
+from jali.wire.money import DELTA_UNITS, from_fixed
 from jali.wire.release import Release
 
 PER_NODE = "The cap holds per node; no ledger caps the composed loss."
@@ -59,4 +59,7 @@ class Receipt:
 
 
 def _cost(release: Release) -> str:
-    return "repeated: free" if release.repeated else f"cost ε {release.epsilon:.4g}"
+    if release.repeated:
+        return "repeated: free"
+    own = f" and δ {from_fixed(release.loss.delta, DELTA_UNITS):.3g}" if release.loss.delta else ""
+    return f"cost ε {release.epsilon:.4g}{own}"

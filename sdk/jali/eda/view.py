@@ -66,6 +66,20 @@ class View(Generic[F, T]):
             )
         return self._desk.table(facts.built(Describe, columns=tuple(dict.fromkeys(chosen))), epsilon, error)
 
+    def top(
+        self, column: str, k: int = 10, *, delta: float, epsilon: float | None = None, error: float | None = None
+    ) -> T:
+        """Release the most frequent values of a column; the same as `[column].top(...)`.
+
+        Args:
+            column: its name.
+            k: how many values, 1 to 1000.
+            delta: the probability, at most, that a value shows because of one privacy unit.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self[column].top(k, delta=delta, epsilon=epsilon, error=error)
+
     def groupby(self, by: "str | Column[F, T] | Sequence[str | Column[F, T]]") -> Groups[F, T]:
         """Return the dataset by the public categories of one to four columns; free until figures are asked.
 

@@ -18,6 +18,7 @@ from jali.estimates import (
     missing,
     quantiles,
     spread,
+    top,
     value_counts,
 )
 from jali.estimates import (
@@ -39,6 +40,7 @@ ESTIMATES: dict[str, ModuleType] = {
     "quantiles": quantiles,
     "spread": spread,
     "sum": sum_,
+    "top": top,
     "value_counts": value_counts,
 }
 

@@ -10,7 +10,7 @@ from jali.wire.lattice import Lattice
 from jali.wire.statistics import Statistic
 
 _Z = NormalDist().inv_cdf((1 + noise.CONFIDENCE) / 2)
-COUNTS = frozenset({"count", "crosstab", "distinct", "histogram", "value_counts"})
+COUNTS = frozenset({"count", "crosstab", "distinct", "histogram", "top", "value_counts"})
 """Kinds whose figures are counts: their noise is the same whatever is counted."""
 OF_PRESENT = frozenset({"mean", "missing"})
 """Kinds whose noise is divided by a number of rows, so that a promise takes knowing at least how many there are."""

@@ -11,12 +11,14 @@ class PrivacyLoss(Reply):
     """One event's cost at every order of an account, and what turns such costs into an epsilon.
 
     `orders` are in thousandths, `rdp` and `offsets` in 1e-12. The stand-alone price is the smallest
-    `rdp[i] + offsets[i]` (Canonne, Kamath, Steinke 2020, Proposition 12). Costs at one order add up.
+    `rdp[i] + offsets[i]` (Canonne, Kamath, Steinke 2020, Proposition 12). Costs at one order add up. `delta` (1e-18) is
+    what the event took out of the delta set aside for unknown keys; it adds up too.
     """
 
     orders: tuple[int, ...]
     rdp: tuple[int, ...]
     offsets: tuple[int, ...]
+    delta: int = 0
 
     @model_validator(mode="after")
     def _one_cost_for_each_order(self) -> Self:
@@ -48,6 +50,7 @@ class PrivacyLoss(Reply):
             orders=tuple(shared),
             rdp=tuple(mine[order] + theirs[order] for order in shared),
             offsets=tuple(max(mine_up[order], theirs_up[order]) for order in shared),
+            delta=self.delta + other.delta,
         )
 
 
@@ -56,6 +59,7 @@ class Budget(Reply):
 
     `left` is the largest stand-alone epsilon of one Gaussian release that still fits; `spent` is a report of what
     the past releases cost together. Because costs compose below their sum, `spent + left` may exceed `cap`.
+    `keys_delta` is the part of delta set aside for releases of unknown keys, `keys_delta_left` what is left of it.
     """
 
     cap: float
@@ -63,6 +67,8 @@ class Budget(Reply):
     spent: float
     held: float
     left: float
+    keys_delta: float = 0.0
+    keys_delta_left: float = 0.0
 
 
 class PopulationBudget(Reply):

@@ -15,6 +15,7 @@ from jali_node.people.caller import Caller
 from jali_node.policy.rules import AskOwner
 
 FULL = "your quota has no room for this"
+POOL_EMPTY = "what your quota sets aside of delta for unknown keys has no room for this"
 
 
 def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
@@ -44,7 +45,10 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         left_after=from_fixed(after.left()),
         forecast=forecast,
         split=question.plan.split,
-        warnings=(*(() if fits else (FULL,)), *usefulness.warnings(question, forecast, counted is not None)),
+        warnings=(
+            *(() if fits else (FULL if question.quota.fits_pool(cost) else POOL_EMPTY,)),
+            *usefulness.warnings(question, forecast, counted is not None),
+        ),
         first=settled.first,
     )
 

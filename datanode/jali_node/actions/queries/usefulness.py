@@ -1,5 +1,6 @@
 """Whether an answer could tell anything, from public facts alone: asked before anything is spent."""
 
+from jali.estimates import top
 from jali.wire.dataset import Column
 from jali.wire.money import EPSILON_MAX
 from jali.wire.quote import Forecast
@@ -74,6 +75,8 @@ def warnings(question: Question, forecast: tuple[Forecast, ...], counted: bool) 
 
 def _share(row: Forecast, question: Question, rows: int) -> float | None:
     """Return how much of what a figure could be its noise covers; None for figures that are not judged."""
+    if row.key == (top.RAREST,):
+        return row.expected / max(rows, 1)
     if row.figure in COUNTS:
         return row.half_width / max(rows, 1)
     if row.figure in ("mean", "quantile") or row.figure.endswith("%"):

@@ -14,13 +14,14 @@ from jali.wire.statistics.missing import Missing
 from jali.wire.statistics.quantiles import Quantiles
 from jali.wire.statistics.spread import Spread
 from jali.wire.statistics.sum import Sum
+from jali.wire.statistics.top import Top
 from jali.wire.statistics.value_counts import ValueCounts
 
 Statistic = Annotated[
-    Count | Describe | Distinct | GroupBy | Histogram | Mean | Missing | Quantiles | Spread | Sum | ValueCounts,
+    Count | Describe | Distinct | GroupBy | Histogram | Mean | Missing | Quantiles | Spread | Sum | Top | ValueCounts,
     Field(discriminator="kind"),
 ]
-STATISTICS = (Count, Describe, Distinct, GroupBy, Histogram, Mean, Missing, Quantiles, Spread, Sum, ValueCounts)
+STATISTICS = (Count, Describe, Distinct, GroupBy, Histogram, Mean, Missing, Quantiles, Spread, Sum, Top, ValueCounts)
 
 __all__ = [
     "STATISTICS",
@@ -35,5 +36,6 @@ __all__ = [
     "Spread",
     "Statistic",
     "Sum",
+    "Top",
     "ValueCounts",
 ]
