@@ -2,7 +2,9 @@
 
 Values are clamped before arithmetic, so no cast can overflow and no sum can leave the lattice, even where an engine
 evaluates a branch that it does not need. The few functions used mean the same on DuckDB, PostgreSQL and Spark:
-`floor(v + 0.5)` for rounding, explicit casts, no division of integers.
+`floor(v + 0.5)` for rounding, explicit casts, no division of integers; NaN is above all other numbers.
+
+What several codes of a column need is computed once, below them: engines share nothing between branches of a CASE.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,7 @@ from jali.wire.dataset import Column, ColumnType
 from jali.wire.lattice import STEPS_MAX, Lattice
 from jali.wire.selection import Selection
 from jali_node.engine.expressions import Compiler
+from jali_node.engine.place import place
 from jali_node.engine.tally import (
     AllPresent,
     Asked,
@@ -34,6 +37,8 @@ from jali_node.engine.tally import (
 
 Sql = ColumnElement[Any]
 Values = Mapping[str, Sql]
+HEIGHT, MISSING = "height of ", "missing in "
+"""Before a column's name: how far it is above its lower bound, as a double, and whether it is missing."""
 KEY_LENGTH_MAX = 200
 """Texts are told apart by so many characters, as public categories are."""
 
@@ -58,8 +63,9 @@ def statement(tally: Tally, scan: Scan) -> sa.Select[Any]:
     keys = [rows.c[f"g{i}"] for i in range(len(groups))]
     found = [{name: rows.c[label.name] for name, label in labels.items()} for labels in (codes, values)]
     sums = [_aggregate(term, *found) for term in tally.terms]
+    shown = [_shown(key, group) for key, group in zip(keys, tally.groups, strict=True)]
     # Named outright: a bare count(*) refers to no column, and without rows to count it would always be 1.
-    return sa.select(*keys, sa.func.count(), *sums).select_from(rows).group_by(*keys)
+    return sa.select(*shown, sa.func.count(), *sums).select_from(rows).group_by(*keys)
 
 
 def keys(asked: KeyCounts, scan: Scan) -> sa.Select[Any]:
@@ -83,8 +89,9 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
     chosen = selection.reduced(tuple(read))
     behind = set(chosen.behind(tuple(read)))
     table = sa.table(view, *(sa.column(column.name) for column in columns if column.name in behind))
+    counted = [column for column in chosen.columns(tuple(columns)) if column.name in read]
     if chosen.where is None and not chosen.derived:
-        return Scan(table, dict(table.c.items()))
+        return _prepared(Scan(table, dict(table.c.items())), counted)
     compiler = Compiler({column.name: column for column in columns}, table)
     plain = [column for column in table.c if column.name in read]
     derived = {f"derived_{i}": node for i, node in enumerate(chosen.derived)}
@@ -94,7 +101,20 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
         query = query.where(compiler.condition(chosen.where))
     source = query.subquery("selected")
     texts = {expression.text(node): source.c[name] for name, node in derived.items()}
-    return Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts})
+    return _prepared(Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts}), counted)
+
+
+def _prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
+    """Return the same rows, with each number's height and whether it is missing."""
+    numbers = [column for column in columns if column.type in (ColumnType.INTEGER, ColumnType.NUMBER)]
+    if not numbers:
+        return scan
+    made = dict(scan.values)
+    made |= {MISSING + column.name: _missing(column, scan.values) for column in numbers}
+    made |= {HEIGHT + column.name: _height(column, scan.values) for column in numbers if column.bounds}
+    labels = {name: value.label(f"p{i}") for i, (name, value) in enumerate(made.items())}
+    source = sa.select(*labels.values()).select_from(scan.source).subquery("prepared")
+    return Scan(source, {name: source.c[label.name] for name, label in labels.items()})
 
 
 def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
@@ -105,7 +125,8 @@ def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
 
 def _row_value(column: Column, values: Values) -> Sql:
     if column.type is ColumnType.CATEGORY:
-        return sa.cast(_group(Categories(column), values), sa.BigInteger)
+        group = Categories(column)
+        return sa.cast(_shown(_group(group, values), group), sa.BigInteger)
     return sa.cast(values[column.name], sa.Double)
 
 
@@ -122,17 +143,28 @@ def _aggregate(term: Term, codes: Values, values: Values) -> Sql:
 
 def _group(group: Group, values: Values) -> Sql:
     if isinstance(group, Categories):
-        codes = {name: code for code, name in enumerate(group.column.categories)}
-        return sa.case(codes, value=values[group.column.name], else_=len(codes))
+        return place(values[group.column.name], group.column.categories)
     if isinstance(group, AllPresent):
         return sa.case((sa.or_(sa.false(), *(_missing(column, values) for column in group.columns)), 1), else_=0)
     missing = _missing(group.column, values)
     if isinstance(group, Presence):
         return sa.case((missing, 1), else_=0)
-    return sa.case((missing, group.number), else_=_bin(group, values))
+    # A height just below the range may be rounded up to it, so the last bin is told by its start.
+    position = _position(group, values)
+    last = group.number - 1
+    return sa.case((missing, group.number), (position >= last, last), else_=_whole(sa.func.floor(position)))
+
+
+def _shown(key: Sql, group: Group) -> Sql:
+    """Return a group's code: a category's place is counted from 0, what is none of them comes last."""
+    if isinstance(group, Categories):
+        return sa.func.coalesce(key - 1, len(group.column.categories))
+    return key
 
 
 def _missing(column: Column, values: Values) -> Sql:
+    if MISSING + column.name in values:
+        return values[MISSING + column.name]
     value = values[column.name]
     if column.type is ColumnType.NUMBER:
         return sa.or_(value.is_(None), sa.func.isnan(value))
@@ -143,30 +175,37 @@ def _missing(column: Column, values: Values) -> Sql:
 
 def _clamped(column: Column, values: Values) -> Sql:
     """Return the value within its bounds; NaN and infinities fall on a bound, and missing ones on the lower."""
-    lattice, kind = Lattice.of(column), _sql_type(column)
+    lattice, kind, value = Lattice.of(column), _sql_type(column), values[column.name]
     lower, upper = (sa.cast(_literal(bound, column), kind) for bound in (lattice.lower, lattice.upper))
-    return sa.func.least(sa.func.greatest(sa.func.coalesce(values[column.name], lower), lower), upper)
+    return sa.case((value >= upper, upper), (value > lower, value), else_=lower)
 
 
-def _bin(group: Bins, values: Values) -> Sql:
-    """Return floor((value - lower) * bins / range): exact for whole numbers in ranges below 2^42."""
+def _height(column: Column, values: Values) -> Sql:
+    above = _clamped(column, values) - _literal(Lattice.of(column).lower, column)
+    return sa.cast(above, sa.Double)
+
+
+def _position(group: Bins, values: Values) -> Sql:
+    """Return (value - lower) * bins / range, whose floor is exact for whole numbers in ranges below 2^42."""
     lattice = Lattice.of(group.column)
-    above = _clamped(group.column, values) - _literal(lattice.lower, group.column)
-    position = sa.cast(above, sa.Double) * float(group.number) / (lattice.upper - lattice.lower)
-    return _within(sa.cast(sa.func.floor(position), sa.BigInteger), 0, group.number - 1)
+    return values[HEIGHT + group.column.name] * float(group.number) / (lattice.upper - lattice.lower)
 
 
 def _code(column: Column, values: Values) -> Sql:
-    """Return the centred lattice code 2k - steps, 0 for missing values."""
-    lattice = Lattice.of(column)
-    above = _clamped(column, values) - _literal(lattice.lower, column)
+    """Return the centred lattice code 2k - steps, 0 for missing values.
+
+    A height within 0 and the range cannot leave the lattice: times steps / range it exceeds `steps` by rounding alone.
+    """
+    lattice, height = Lattice.of(column), values[HEIGHT + column.name]
     if lattice.whole and lattice.upper - lattice.lower <= STEPS_MAX:
-        step = sa.cast(above, sa.BigInteger)
+        step = _whole(height)
     else:
-        scaled = sa.cast(above, sa.Double) * (lattice.steps / (lattice.upper - lattice.lower)) + 0.5
-        step = sa.cast(sa.func.floor(scaled), sa.BigInteger)
-    centred = 2 * _within(step, 0, lattice.steps) - lattice.steps
-    return sa.case((_missing(column, values), sa.cast(0, sa.BigInteger)), else_=sa.cast(centred, sa.BigInteger))
+        step = _whole(sa.func.floor(height * (lattice.steps / (lattice.upper - lattice.lower)) + 0.5))
+    return sa.case((_missing(column, values), sa.cast(0, sa.BigInteger)), else_=2 * step - lattice.steps)
+
+
+def _whole(value: Sql) -> Sql:
+    return sa.cast(value, sa.BigInteger)
 
 
 def _value(column: Column, values: Values) -> Sql:
@@ -178,10 +217,6 @@ def _value(column: Column, values: Values) -> Sql:
     else:
         value = values[column.name]
     return sa.case((_missing(column, values), sa.null()), else_=value)
-
-
-def _within(value: Sql, lowest: int, highest: int) -> Sql:
-    return sa.func.least(sa.func.greatest(value, lowest), highest)
 
 
 def _literal(bound: float, column: Column) -> float | int:

@@ -11,18 +11,18 @@ import duckdb
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy.dialects import postgresql
 
 from jali.wire.dataset import Column
 from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import statement
+from jali_node.engine.dialect import DuckDB
 from jali_node.engine.tally import Asked, KeyCounts, Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.sources import column_names, csv, parquet
 
 SUFFIXES = (".csv", ".parquet")
 SUM_MAX = 2**62
-_DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_DIALECT = DuckDB(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
