@@ -206,6 +206,21 @@ def add_dataset(folder: Path, table: Path, card: Path) -> None:
     click.echo(f"{registered.name}: {len(registered.columns)} columns, version {registered.version}")
 
 
+@dataset.command("mock")
+@folder_option
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@refusals_as_errors
+def add_mock_command(folder: Path, name: str, file: Path) -> None:
+    """Hand out FILE, a CSV of made-up rows of your own, as mock rows of the dataset NAME."""
+    from jali_node.actions.datasets.mock_rows import add_mock
+
+    with opened(folder) as opened_node:
+        number = add_mock(opened_node, name, file)
+    click.echo(f"{name}: {number} mock rows, labelled as your own file, outside the promise")
+    click.echo("Everybody who is signed in can read them: they must not be rows of the table, nor be made from them.")
+
+
 @node.group()
 def project() -> None:
     """People who ask together, for one purpose."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jali import access, errors
-from jali.eda import facts, markup
+from jali.eda import facts, markup, mock
 from jali.eda.budget import BudgetView
 from jali.eda.desk import Desk
 from jali.eda.facts import Facts, Price
@@ -17,12 +17,12 @@ from jali.eda.receipt import Receipt
 from jali.eda.remote import Remote
 from jali.eda.view import View
 from jali.estimates import Row
-from jali.wire.dataset import Column, ColumnType, Dataset
+from jali.wire.dataset import Dataset
+from jali.wire.mock import MockKind, MockRows
 from jali.wire.request import AccessRequestForm
 from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
-MOCK_LABEL = "mock rows from public facts: no row of the data looks like these except by chance"
 _GLANCE_TIMEOUT_S = 3.0
 """How long printing waits for the budget."""
 
@@ -80,22 +80,31 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         """
         return BudgetView(self._remote.budget())
 
-    def mock(self, n: int = 100, seed: int | None = None) -> pd.DataFrame:
-        """Return made-up rows of the declared form, for trying code; free, and made without the node.
+    def mock(self, n: int = 100, seed: int | None = None, kind: str = "public") -> pd.DataFrame:
+        """Return made-up rows of the declared form, for trying code; free. `frame.attrs["jali"]` says what they are.
 
-        Values are uniform within the public bounds or categories, each column by itself, none missing; a
-        column without bounds is missing throughout. Nothing about the data can be learned from them.
+        Public ones are made here from the card: values are uniform within the bounds or categories, each column by
+        itself, none missing; a column without bounds is missing throughout, text is numbered words, and no entity has
+        more rows than are read of it. Nothing about the data can be learned from them.
 
         Args:
             n: how many rows, at least 0.
-            seed: the same seed gives the same rows.
+            seed: the same seed gives the same public rows.
+            kind: "public"; "owner" for the first rows of a file that the owner wrote, which lies outside the promise;
+                "synthetic" for rows drawn from a release, where the owner made some.
+
+        Raises:
+            UnknownResource: the node has no rows of that kind.
         """
         if n < 0:
             raise errors.InvalidRequest(f"n: expected n >= 0, got {n}", field="n")
-        draw = np.random.default_rng(seed)
-        frame = pd.DataFrame({column.name: _mock(column, n, draw) for column in self.card.columns})
-        frame.attrs["jali"] = MOCK_LABEL
-        return frame
+        if kind == "public":
+            return mock.from_card(self.card, n, np.random.default_rng(seed))
+        if kind not in set(MockKind):
+            known = ", ".join(["public", *MockKind])
+            raise errors.InvalidRequest(f"kind: expected one of {known}; got {kind}", field="kind")
+        path = f"/v1/datasets/{self.card.id}/mock"
+        return mock.from_node(self.card, self._remote.transport.get(path, MockRows, params={"kind": kind}), n)
 
     def request_access(
         self,
@@ -230,16 +239,3 @@ class QuoteDesk(Desk[QuoteView, QuoteView]):
 def _rows(statistic: Statistic, receipt: Receipt) -> tuple[Row, ...]:
     release = receipt.releases[0]
     return drawn(statistic, release.columns, release.measurements)
-
-
-def _mock(column: Column, n: int, draw: np.random.Generator) -> "pd.Series[Any]":
-    """Return one column's made-up values."""
-    if column.type is ColumnType.CATEGORY:
-        codes = draw.integers(len(column.categories), size=n)
-        return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(column.categories)))
-    if column.bounds is None:
-        return pd.Series(np.full(n, np.nan))
-    lower, upper = column.bounds
-    if column.type is ColumnType.INTEGER:
-        return pd.Series(draw.integers(int(lower), int(upper), size=n, endpoint=True))
-    return pd.Series(draw.uniform(lower, upper, size=n))

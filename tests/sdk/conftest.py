@@ -16,6 +16,7 @@ from jali.transport import Transport
 from jali.wire.budget import Budget, PrivacyLoss
 from jali.wire.dataset import Column, ColumnType, Dataset, Population, UnitKind
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.mock import MockKind, MockRows
 from jali.wire.node import NodeInfo
 from jali.wire.person import Me, Role
 from jali.wire.problem import MEDIA_TYPE, Problem
@@ -75,6 +76,7 @@ class FakeNode:
         self.decisions: list[Decision] = []
         self.entries: list[LedgerEntry] = []
         self.headers: list[httpx2.Headers] = []
+        self.mock = MockRows(kind=MockKind.OWNER, version="ver_01", label="", columns={}, registered_at=NOW)
 
     @property
     def charged_calls(self) -> int:
@@ -126,6 +128,8 @@ class FakeNode:
                 return Me(id="per_01", name="Ada", role=Role.DATA_SCIENTIST, projects=self.projects)
             case "GET", ["datasets"]:
                 return [self.card]
+            case "GET", ["datasets", _, "mock"]:
+                return self.mock
             case "GET", ["datasets", _, "budget"]:
                 return Budget(cap=4.0, delta=1e-6, spent=1.0, held=0.0, left=self.left)
             case "POST", ["quotes"]:

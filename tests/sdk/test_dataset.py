@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from jali import errors
-from jali.dataset import MOCK_LABEL
+from jali.eda.mock import LABEL as MOCK_LABEL
 from jali.wire.request import RequestStatus
 
 

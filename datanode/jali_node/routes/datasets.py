@@ -4,9 +4,11 @@ from fastapi import APIRouter
 
 from jali.wire.budget import Budget
 from jali.wire.dataset import Dataset
+from jali.wire.mock import MockKind, MockRows
 from jali.wire.query import Id
 from jali_node.actions.budgets.show_budgets import own_budget
 from jali_node.actions.datasets.list_datasets import list_datasets, show_dataset
+from jali_node.actions.datasets.mock_rows import show_mock
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=PROBLEMS)
@@ -28,3 +30,9 @@ def dataset(node: ServingNode, caller: SignedIn, dataset_id: str) -> Dataset:
 def budget(node: ServingNode, caller: SignedIn, dataset_id: str, project: Id) -> Budget:
     """Return the caller's own quota."""
     return own_budget(node, caller, dataset_id, project)
+
+
+@router.get("/{dataset_id}/mock")
+def mock(node: ServingNode, caller: SignedIn, dataset_id: str, kind: MockKind) -> MockRows:
+    """Return made-up rows that the owner wrote, or that were drawn from a release."""
+    return show_mock(node, dataset_id, kind)

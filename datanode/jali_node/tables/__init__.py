@@ -5,10 +5,11 @@ from jali_node.tables.base import Base, UtcTime
 from jali_node.tables.catalog import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 from jali_node.tables.jobs import JobRoundRow, JobRow
 from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, ReleaseRow, SpendRow
+from jali_node.tables.mock import MockRow
 from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
 
 __all__ = [
     "AccessRequestRow", "AccountRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow", "JobRoundRow",
-    "JobRow", "MemberRow", "PersonRow", "PopulationRow", "ProjectRow", "ReleaseRow", "ReleaseTimeRow", "SpendRow",
-    "TokenRow", "UtcTime", "VersionRow",
+    "JobRow", "MemberRow", "MockRow", "PersonRow", "PopulationRow", "ProjectRow", "ReleaseRow", "ReleaseTimeRow",
+    "SpendRow", "TokenRow", "UtcTime", "VersionRow",
 ]  # fmt: skip
