@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -121,17 +122,22 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     first: dict[str, Any] = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:] if part not in _TAGS) or "body"
+    named = [str(part) for part in first["loc"][1:] if part not in _TAGS]
+    field = ".".join([*named[:LEVELS_MAX], *(["..."] if len(named) > LEVELS_MAX else [])])[:FIELD_MAX] or "body"
     said = f"expected one of {first['ctx']['expected_tags']}" if first["type"] == "union_tag_invalid" else first["msg"]
     return _reply(errors.InvalidRequest(f"{field}: {said}", field=field))
 
 
+LEVELS_MAX, FIELD_MAX = 8, 200
+"""How much is said of where an error lies: a sender can nest names as deep and make them as long as a body may be."""
 _TAGS = frozenset(announced.removeprefix("statistic:") for announced in about.CAPABILITIES)
 """pydantic names the variant of a union in an error's path; callers did not write it."""
 
 
 async def _unknown_route(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # what json.loads raises, too deep a nesting included
+        return _reply(errors.InvalidRequest("the body cannot be read as JSON, or is nested too deeply", field="body"))
     problem = errors.UnknownResource(f"{request.method} of this address: {error.detail}").problem()
     content = problem.model_copy(update={"status": error.status_code}).model_dump(mode="json")
     return JSONResponse(content, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)

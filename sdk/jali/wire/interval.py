@@ -145,9 +145,13 @@ def _of_column(column: Column) -> Interval:
         )
     if column.bounds is not None:
         low, high = column.bounds
-        return max(low, -MAGNITUDE_MAX), min(high, MAGNITUDE_MAX)
+        return _representable(low), _representable(high)
     limit = float(INTEGER_MAX) if column.type is ColumnType.INTEGER else MAGNITUDE_MAX
     return -limit, limit
+
+
+def _representable(bound: float) -> float:
+    return min(max(bound, -MAGNITUDE_MAX), MAGNITUDE_MAX)
 
 
 def _check_categories(node: IsIn, column: Column) -> None:
