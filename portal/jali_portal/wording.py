@@ -59,12 +59,15 @@ REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how 
 
 _STATISTICS = {
     "count": "counts",
+    "covariance": "covariances and correlations",
+    "crosstab": "tables of two categories",
     "describe": "summaries (count, mean, spread, quantiles)",
     "distinct": "numbers of distinct values",
     "group_by": "figures by group",
     "histogram": "histograms",
     "mean": "means",
     "missing": "shares of missing values",
+    "profile": "profiles (every column at once)",
     "quantiles": "quantiles",
     "spread": "standard deviations and variances",
     "sum": "sums",

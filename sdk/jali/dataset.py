@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jali import access, errors
-from jali.eda import facts, markup, mock
+from jali.eda import answer, facts, markup, mock
 from jali.eda.budget import BudgetView
 from jali.eda.desk import Desk
 from jali.eda.facts import Facts, Price
@@ -177,8 +177,8 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
 
 
 _HELP = (
-    "free: .mock() .dtypes .budget() .quote   charged, with epsilon=: .count .describe .groupby "
-    "[column].mean .sum .std .var .hist .quantile .median .value_counts .missing .distinct"
+    "free: .mock() .dtypes .budget() .quote   charged, with epsilon=: .count .describe .profile .groupby "
+    ".crosstab .cov .corr [column].mean .sum .std .var .hist .quantile .median .value_counts .missing .distinct"
 )
 
 
@@ -205,7 +205,7 @@ class AskDesk(Desk[NoisyFigure, NoisyTable]):
 
     def _table(self, statistic: Statistic, price: Price) -> NoisyTable:
         receipt = self._paid(statistic, price)
-        return NoisyTable(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
+        return answer.tabled(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
 
     def _paid(self, statistic: Statistic, price: Price) -> Receipt:
         release = self._remote.ask(statistic, self.selection, price, insist=self._insist)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pandas as pd
 
 from jali import errors
-from jali.eda import markup
+from jali.eda import answer, markup
 from jali.eda.desk import Desk
 from jali.eda.facts import Facts, Price
 from jali.eda.noisy import NoisyFigure, NoisyTable, drawn
@@ -16,6 +16,7 @@ from jali.eda.quote import QuoteView
 from jali.eda.receipt import PER_NODE, Receipt
 from jali.eda.remote import Remote
 from jali.eda.view import View
+from jali.estimates import derivation
 from jali.node import Node
 from jali.wire.dataset import Column
 from jali.wire.release import Noised, Release
@@ -262,7 +263,7 @@ class FederatedAskDesk(_FederatedDesk, Desk[NoisyFigure, NoisyTable]):
     def _table(self, statistic: Statistic, price: Price) -> NoisyTable:
         receipt = self._paid(statistic, price)
         rows = drawn(statistic, receipt.releases[0].columns, combined(receipt.releases))
-        return NoisyTable(statistic, self.facts.dataset, rows, receipt)
+        return answer.tabled(statistic, self.facts.dataset, rows, receipt)
 
     def _paid(self, statistic: Statistic, price: Price) -> Receipt:
         """Quote everywhere, then ask everywhere, each node in a thread of its own."""
@@ -281,15 +282,19 @@ class FederatedAskDesk(_FederatedDesk, Desk[NoisyFigure, NoisyTable]):
 def combined(releases: Sequence[Release]) -> dict[str, Noised]:
     """Return the measurements of all nodes together: integers added, and the independent noise's variances too.
 
+    A node may have answered with an earlier release that holds more; what all of them hold, or what follows from what
+    they hold, is added.
+
     Raises:
         UnexpectedReply: the releases do not hold measurements of one form.
     """
-    first, *others = (release.measurements for release in releases)
-    if any(
-        {k: len(v.values) for k, v in other.items()} != {k: len(v.values) for k, v in first.items()} for other in others
-    ):
+    known = [derivation.Known(release.measurements) for release in releases]
+    names = dict.fromkeys(name for held in known for name in held)
+    found = {name: [held[name] for held in known if name in held] for name in names}
+    shared = {name: parts for name, parts in found.items() if len(parts) == len(known)}
+    if not shared or any(len({len(part.values) for part in parts}) > 1 for parts in shared.values()):
         raise errors.UnexpectedReply("the nodes' releases do not hold measurements of one form")
-    return {name: _added([release.measurements[name] for release in releases]) for name in first}
+    return {name: _added(parts) for name, parts in shared.items()}
 
 
 def _added(parts: Sequence[Noised]) -> Noised:

@@ -8,7 +8,7 @@ from jali import access, errors
 from jali import profile as profiles
 from jali.catalog import Catalog
 from jali.dataset import RemoteDataset
-from jali.eda import markup, noisy
+from jali.eda import answer, markup
 from jali.eda.facts import did_you_mean
 from jali.eda.noisy import NoisyFigure, NoisyTable
 from jali.eda.remote import Remote
@@ -150,7 +150,7 @@ class Node:
         stored = self.transport.get("/v1/releases", list[Release], params={"project": self.project.id})
         names = {card.id: card.name for card in self.datasets.cards}
         return [
-            noisy.restored(release, names.get(release.dataset, release.dataset), self.info.name) for release in stored
+            answer.restored(release, names.get(release.dataset, release.dataset), self.info.name) for release in stored
         ]
 
     def _project(self, wanted: str | None) -> Project:

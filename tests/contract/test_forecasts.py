@@ -31,6 +31,12 @@ STATISTICS: list[dict[str, Any]] = [
     {"kind": "missing", "column": "site"},
     {"kind": "distinct", "column": "age"},
     {"kind": "distinct", "column": "site"},
+    {"kind": "crosstab", "keys": ["site", "sex"]},
+    {"kind": "covariance", "columns": ["age", "weight"], "figure": "covariance"},
+    {"kind": "covariance", "columns": ["age", "weight"], "figure": "correlation"},
+    {"kind": "profile", "columns": ["age", "weight", "site", "word"]},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "sum", "column": "age"}},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "age", "levels": [0.1, 0.5]}},
     {"kind": "value_counts", "column": "site"},
     {"kind": "describe", "columns": ["age", "weight"]},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
@@ -40,16 +46,37 @@ COLUMNS = (
     Column(name="age", type="integer", lower=0, upper=100),
     Column(name="weight", type="number", lower=0, upper=200),
     Column(name="site", type="category", categories=("north", "south", "east")),
+    Column(name="sex", type="category", categories=("f", "m")),
+    Column(name="word", type="text"),
 )
+ROWS = [
+    {
+        "age": (7 * i) % 101,
+        "weight": 50 + (i * 37 % 1000) / 10,
+        "site": ("north", "south", "east", "west")[i % 4],
+        "sex": ("f", "m", None)[i % 3],
+        "word": ("a", "b", None)[i % 3],
+    }
+    for i in range(2000)
+]
+TYPES = {"age": "BIGINT", "weight": "DOUBLE", "site": "VARCHAR", "sex": "VARCHAR", "word": "VARCHAR"}
 TERMS = terms_for(to_fixed(10.0), 10**12, 10**11)
 UNITS = 2000
 EACH = pytest.mark.parametrize("asked", STATISTICS, ids=lambda s: f"{s['kind']}-{s.get('column', '')}")
 
 
-@EACH
-def test_a_forecast_is_what_the_answer_shows_if_it_measures_what_was_imagined(build_house: Any, asked: Any) -> None:
-    house = build_house(cap=20.0)
+@pytest.fixture
+def furnished(build_house: Any) -> Any:
+    """Return a node with a table that every statistic fits, and with access to it."""
+    columns = [column.model_dump(mode="json") for column in COLUMNS]
+    house = build_house(rows=ROWS, types=TYPES, columns=columns, cap=20.0)
     house.grant(epsilon=10.0)
+    return house
+
+
+@EACH
+def test_a_forecast_is_what_the_answer_shows_if_it_measures_what_was_imagined(furnished: Any, asked: Any) -> None:
+    house = furnished
     foretold = house.post("/v1/quotes", house.query(asked, 1.5)).json()["forecast"]
     release = Release.model_validate(house.ask(asked, 1.5).json())
     imagined = estimates.imagined(release.statistic, release.columns, release.units)
@@ -89,7 +116,8 @@ def test_a_plan_costs_at_most_what_was_offered_and_wastes_next_to_nothing(asked:
 
 
 @EACH
-def test_a_price_below_the_floor_is_refused_with_the_least_price(house: Any, asked: Any) -> None:
+def test_a_price_below_the_floor_is_refused_with_the_least_price(furnished: Any, asked: Any) -> None:
+    house = furnished
     before = house.population()
     for path in ("/v1/quotes", "/v1/queries"):
         reply = house.post(path, house.query(asked, 1e-6))

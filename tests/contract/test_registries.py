@@ -22,7 +22,11 @@ from jali_node.statistics import BY_KIND
 from jali_node.statistics import STATISTICS as MEASURED
 
 KINDS = [ask.model_fields["kind"].default for ask in ASKABLE]
-NOT_STATISTICS = {"ask"}, {"columns", "keys", "measurement", "plan"}, {"moments", "noise", "promise", "row", "tree"}
+NOT_STATISTICS = (
+    {"ask"},
+    {"columns", "keys", "measurement", "plan", "work"},
+    {"derivation", "moments", "noise", "promise", "row", "tree"},
+)
 
 
 def files(package: ModuleType) -> set[str]:

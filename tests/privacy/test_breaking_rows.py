@@ -30,6 +30,9 @@ STATISTICS: list[dict[str, Any]] = [
     {"kind": "distinct", "column": "weight"},
     {"kind": "distinct", "column": "site"},
     {"kind": "describe", "columns": ["age", "weight", "seen"]},
+    {"kind": "covariance", "columns": ["age", "weight", "seen"]},
+    {"kind": "profile", "columns": ["age", "site"]},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "seen", "levels": [0.5]}},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "count"}},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
 ]

@@ -24,13 +24,15 @@ CLAIMED = 0.95
 NOT_WIDER_THAN = 0.975
 """Where the claim is exact (no clipping at 0 or at a bound), the coverage may not exceed this."""
 SITES = ("north", "south", "east")
+SEXES = ("f", "m")
 COLUMNS = {
     "age": Column(name="age", type="integer", lower=0, upper=100),
     "weight": Column(name="weight", type="number", lower=0, upper=200),
     "income": Column(name="income", type="integer", lower=0, upper=1_000_000),
     "site": Column(name="site", type="category", categories=SITES),
+    "sex": Column(name="sex", type="category", categories=SEXES),
 }
-TYPES = {"age": "BIGINT", "weight": "DOUBLE", "income": "BIGINT", "site": "VARCHAR"}
+TYPES = {"age": "BIGINT", "weight": "DOUBLE", "income": "BIGINT", "site": "VARCHAR", "sex": "VARCHAR"}
 SIZES = {"large": 4000, "small": 25, "empty": 0}
 Rows = Sequence[Mapping[str, Any]]
 
@@ -42,12 +44,15 @@ def people(size: int) -> Rows:
     weight, income = rng.normal(75, 15, size), rng.lognormal(10, 1, size).round()
     site = rng.choice([*SITES, "elsewhere"], size, p=[0.6, 0.3, 0.05, 0.05])
     kept = rng.random((size, 2)) > 0.1
+    sex = (site == "north") + rng.integers(0, 2, size)
+    weight = weight + 0.3 * (age - 52)
     return [
         {
             "age": int(age[i]),
             "weight": float(weight[i]) if kept[i, 0] else None,
             "income": int(income[i]) if kept[i, 1] else None,
             "site": str(site[i]),
+            "sex": (None, *SEXES)[sex[i]],
         }
         for i in range(size)
     ]
@@ -155,11 +160,52 @@ def of_describe(rows: Rows, columns: Sequence[Column]) -> Truth:
     return truth
 
 
-def of_group_by(rows: Rows, column: Column) -> Truth:
+def of_group_by(rows: Rows, of: Mapping[str, Any]) -> Truth:
     truth: Truth = {}
+    column = COLUMNS[of["column"]]
     for site in SITES:
         group = [row for row in rows if row["site"] == site]
-        truth |= {key: value for key, value in of_mean(group, column, (site,)).items() if key[1] != "missing"}
+        if of["kind"] == "quantiles":
+            truth |= {((site,), f"{100 * q:g}%"): true_quantile(group, column, q) for q in of["levels"]}
+            continue
+        found = of_mean(group, column) if of["kind"] == "mean" else of_sum(group, column)
+        truth |= {((site,), figure): value for (_, figure), value in found.items() if figure != "missing"}
+    return truth
+
+
+def of_crosstab(rows: Rows) -> Truth:
+    def label(value: Any, known: Sequence[str]) -> str:
+        return value if value in known else "missing"
+
+    found: Truth = {((site, sex), "count"): 0 for site in (*SITES, "missing") for sex in (*SEXES, "missing")}
+    pairs = [(label(row["site"], SITES), label(row["sex"], SEXES)) for row in rows]
+    return found | {(pair, "count"): pairs.count(pair) for pair in set(pairs)}
+
+
+def of_covariance(rows: Rows, columns: Sequence[Column], figure: str) -> Truth:
+    whole = [row for row in rows if all(row[column.name] is not None for column in columns)]
+    truth: Truth = {((), "count"): len(whole), ((), "missing"): len(rows) - len(whole)}
+    codes = {column.name: present(whole, column) * Lattice.of(column).width_of_code for column in columns}
+    for one, first in codes.items():
+        for other, second in codes.items():
+            covariance = float(np.mean(first * second) - np.mean(first) * np.mean(second)) if whole else None
+            spread = float(np.std(first) * np.std(second)) if whole else 0.0
+            if figure == "correlation":
+                covariance = 1.0 if one == other else covariance / spread if covariance is not None and spread else None
+            truth[(one, other), figure] = covariance
+    return truth
+
+
+def of_profile(rows: Rows, names: Sequence[str]) -> Truth:
+    truth: Truth = {}
+    for name in names:
+        if name != "site":
+            truth |= of_describe(rows, [COLUMNS[name]])
+            continue
+        counts = {key: value for key, value in of_value_counts(rows).items() if key[0] != ("missing",)}
+        truth |= {((name, *key), figure): value for (key, figure), value in counts.items()}
+        gone = of_missing(rows, name)
+        truth |= {((name,), figure): gone[(), figure] for figure in ("count", "missing")}
     return truth
 
 
@@ -172,7 +218,13 @@ def true_figures(asked: Mapping[str, Any], rows: Rows) -> Truth:
     if kind == "describe":
         return of_describe(rows, [COLUMNS[name] for name in asked["columns"]])
     if kind == "group_by":
-        return of_group_by(rows, COLUMNS[asked["of"]["column"]])
+        return of_group_by(rows, asked["of"])
+    if kind == "crosstab":
+        return of_crosstab(rows)
+    if kind == "covariance":
+        return of_covariance(rows, [COLUMNS[name] for name in asked["columns"]], asked["figure"])
+    if kind == "profile":
+        return of_profile(rows, asked["columns"])
     column = COLUMNS[asked["column"]]
     if kind == "sum":
         return of_sum(rows, column)
@@ -243,6 +295,15 @@ QUESTIONS: dict[str, tuple[dict[str, Any], int]] = {
     "histogram": ({"kind": "histogram", "column": "weight", "bins": 7}, CHEAP),
     "value_counts": ({"kind": "value_counts", "column": "site"}, CHEAP),
     "group_by": ({"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}}, CHEAP),
+    "sum by group": ({"kind": "group_by", "keys": ["site"], "of": {"kind": "sum", "column": "weight"}}, CHEAP),
+    "quantiles by group": (
+        {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "age", "levels": [0.25, 0.5]}},
+        DEAR,
+    ),
+    "crosstab": ({"kind": "crosstab", "keys": ["site", "sex"]}, CHEAP),
+    "covariance": ({"kind": "covariance", "columns": ["age", "weight", "income"], "figure": "covariance"}, CHEAP),
+    "correlation": ({"kind": "covariance", "columns": ["age", "weight", "income"], "figure": "correlation"}, CHEAP),
+    "profile": ({"kind": "profile", "columns": ["weight", "site"]}, DEAR),
     "quantiles": ({"kind": "quantiles", "column": "age", "levels": [0.01, 0.25, 0.5, 0.9]}, DEAR),
     "quantiles of a skewed column": ({"kind": "quantiles", "column": "income", "levels": [0.1, 0.5, 0.9]}, DEAR),
     "describe": ({"kind": "describe", "columns": ["weight", "income"]}, DEAR),

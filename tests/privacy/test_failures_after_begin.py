@@ -35,6 +35,9 @@ STATISTICS: list[dict[str, Any]] = [
     {"kind": "missing", "column": "site"},
     {"kind": "distinct", "column": "age"},
     {"kind": "describe", "columns": ["age", "weight"]},
+    {"kind": "covariance", "columns": ["age", "weight"]},
+    {"kind": "profile", "columns": ["age", "site", "note"]},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "age", "levels": [0.5]}},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
 ]
 

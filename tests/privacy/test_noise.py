@@ -19,6 +19,8 @@ COLUMNS = (
     Column(name="age", type="integer", lower=0, upper=100),
     Column(name="weight", type="number", lower=0, upper=200),
     Column(name="site", type="category", categories=("north", "south", "east")),
+    Column(name="sex", type="category", categories=("f", "m")),
+    Column(name="word", type="text"),
 )
 STATISTICS: list[dict[str, Any]] = [
     {"kind": "count"},
@@ -33,6 +35,12 @@ STATISTICS: list[dict[str, Any]] = [
     {"kind": "missing", "column": "site"},
     {"kind": "distinct", "column": "age"},
     {"kind": "distinct", "column": "site"},
+    {"kind": "crosstab", "keys": ["site", "sex"]},
+    {"kind": "covariance", "columns": ["age", "weight"], "figure": "covariance"},
+    {"kind": "covariance", "columns": ["age", "weight"], "figure": "correlation"},
+    {"kind": "profile", "columns": ["age", "weight", "site", "word"]},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "sum", "column": "age"}},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "age", "levels": [0.1, 0.5]}},
     {"kind": "value_counts", "column": "site"},
     {"kind": "describe", "columns": ["weight"]},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "age"}},
@@ -69,7 +77,7 @@ def magnified(planned: Plan) -> Plan:
 def test_noise_of_each_measurement_has_the_stated_spread_and_shape(
     asked: Any, statistic: Any, terms: Any, discrete_gaussian: Any
 ) -> None:
-    """Up to four measurements with three checks each: false-alarm rate at most 12 ALARM."""
+    """Up to ten measurements with three checks each: false-alarm rate at most 30 ALARM."""
     planned = plan(statistic(asked), COLUMNS, 1.0, terms)
     released = magnified(planned).of_nothing()
     for part in planned.parts:

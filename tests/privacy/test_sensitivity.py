@@ -59,6 +59,7 @@ def cards(draw: Any) -> tuple[Column, ...]:
         Column(name="age", type="integer", lower=low, upper=high),
         Column(name="weight", type="number", lower=lower, upper=upper),
         Column(name="site", type="category", categories=("north", "south", "12", "x" * 200)),
+        Column(name="sex", type="category", categories=("north", "nan", "true")),
         Column(name="word", type="text"),
     )
 
@@ -77,6 +78,11 @@ def questions(draw: Any) -> dict[str, Any]:
         {"kind": "missing", "column": draw(st.sampled_from(["age", "weight", "site", "word"]))},
         {"kind": "distinct", "column": draw(st.sampled_from(["age", "weight", "site", "word"]))},
         {"kind": "describe", "columns": ["age", "weight"]},
+        {"kind": "crosstab", "keys": ["site", "sex"]},
+        {"kind": "covariance", "columns": ["age", "weight"]},
+        {"kind": "profile", "columns": ["age", "weight", "site", "word"]},
+        {"kind": "group_by", "keys": ["site", "sex"], "of": {"kind": "sum", "column": column}},
+        {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": column}},
         {"kind": "group_by", "keys": ["site"], "of": {"kind": "count"}},
         {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": column}},
     ]
@@ -86,7 +92,7 @@ def questions(draw: Any) -> dict[str, Any]:
 @st.composite
 def tables(draw: Any) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return rows, at least one, and the physical types that they are stored as."""
-    types = {name: draw(st.sampled_from(sorted(PHYSICAL))) for name in ("age", "weight", "site", "word")}
+    types = {name: draw(st.sampled_from(sorted(PHYSICAL))) for name in ("age", "weight", "site", "sex", "word")}
     row = st.fixed_dictionaries({name: PHYSICAL[kind] for name, kind in types.items()})
     return draw(st.lists(row, min_size=1, max_size=6)), types
 
@@ -147,6 +153,9 @@ EVERY = [
     {"kind": "distinct", "column": "site"},
     {"kind": "describe", "columns": ["age", "weight"]},
     {"kind": "group_by", "keys": ["site"], "of": {"kind": "mean", "column": "weight"}},
+    {"kind": "group_by", "keys": ["site"], "of": {"kind": "quantiles", "column": "weight"}},
+    {"kind": "covariance", "columns": ["age", "weight"]},
+    {"kind": "profile", "columns": ["age", "weight", "site"]},
 ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from jali import errors
 from jali.eda import markup
 from jali.eda.noisy import NoisyFigure, NoisyTable
+from jali.eda.profile import Profile
 
 
 def test_a_figure_carries_value_interval_price_and_what_is_left(visits: Any) -> None:
@@ -44,6 +45,87 @@ def test_sum_spread_missing_and_distinct_are_figures_with_their_counts_beside(fa
     assert float(visits["site"].distinct(epsilon=0.1)) == 3
     assert float(visits["age"].distinct(epsilon=0.1)) == 111
     assert fake.left == pytest.approx(3.0 - 0.6)
+
+
+def test_a_crosstab_is_a_wide_table_with_both_ends(visits: Any) -> None:
+    young = visits["age"].cut([0, 40, 110])
+    table = visits.crosstab("site", young, epsilon=0.1)
+    frame = table.to_pandas()
+    assert frame.columns.get_level_values(0).unique().tolist() == ["count", "count_low", "count_high"]
+    assert frame["count"].index.tolist() == ["north", "south", "<east>", "missing"]
+    assert frame["count"].columns.tolist() == [*young.categories, "missing"]
+    assert (frame["count_low"] <= frame["count"]).all().all()
+    assert (frame["count"].index.name, frame["count"].columns.name) == ("site", young.name)
+    assert frame["count"].loc["north"].tolist() == [2000.0, 2000.0, 0.0]
+    assert len(table) == 4
+    assert "site" in str(table)
+    assert "&lt;east&gt;" in table._repr_html_()
+
+
+def test_covariances_and_correlations_share_a_release_and_are_square(fake: Any, visits: Any) -> None:
+    covariance = visits.cov(["age", "stay"], epsilon=1.0)
+    correlation = visits.corr(["age", "stay"], epsilon=1.0)
+    assert covariance.id == correlation.id
+    assert fake.left == pytest.approx(2.0)
+    matrix, frame = covariance.to_pandas()["covariance"], correlation.to_pandas()
+    assert matrix.index.tolist() == matrix.columns.tolist() == ["age", "stay"]
+    assert matrix.loc["stay", "stay"] == pytest.approx(60**2 / 12, rel=1e-3)
+    assert frame["correlation"].to_numpy().diagonal().tolist() == [1.0, 1.0]
+    assert frame["correlation_low"].loc["age", "stay"] == frame["correlation_low"].loc["stay", "age"]
+    assert -1 <= frame["correlation_low"].min().min() <= frame["correlation_high"].max().max() <= 1
+    assert visits.corr(epsilon=0.1).statistic.columns == ("age", "stay", "count")
+    assert "count" in {row.figure for row in correlation.rows}
+    with pytest.raises(errors.InvalidRequest, match="columns"):
+        visits.cov(["age"], epsilon=0.1)
+    with pytest.raises(errors.BoundsUnknown):
+        visits.cov(["age", "cost"], epsilon=0.1)
+
+
+def test_sums_and_quantiles_by_group(visits: Any) -> None:
+    groups = visits.groupby("site")
+    sums = groups["age"].sum(epsilon=0.1).to_pandas()
+    assert list(sums.columns)[:4] == ["sum", "sum_low", "sum_high", "count"]
+    assert sums["sum"].tolist() == pytest.approx([55.0 * 4000] * 3)
+    quantiles = groups["stay"].quantile([0.25, 0.5], epsilon=0.1).to_pandas()
+    assert quantiles.index.tolist() == ["north", "south", "<east>"]
+    assert list(quantiles.columns) == ["25%", "25%_low", "25%_high", "50%", "50%_low", "50%_high"]
+    assert quantiles["50%"].tolist() == pytest.approx([30.0] * 3, abs=0.2)
+    assert groups["stay"].median(epsilon=0.1).to_pandas()["50%"].tolist() == quantiles["50%"].tolist()
+    classes = visits["age"].cut(list(range(36)))
+    with pytest.raises(errors.InvalidRequest, match="at most 100 groups, got 105"):
+        visits.groupby(["site", classes])["stay"].median(epsilon=0.1)
+
+
+def test_a_profile_shows_every_column_and_gives_its_rows(visits: Any) -> None:
+    profile = visits.profile(epsilon=1.0)
+    assert isinstance(profile, Profile)
+    assert profile.columns == ("age", "stay", "site", "count", "cost")
+    frame = profile.to_pandas()
+    assert frame.index.tolist() == list(profile.columns)
+    assert frame["count"].tolist() == [12_000.0] * 5
+    assert frame["mean"].isna().tolist() == [False, False, True, False, True]
+    assert {name: row.value for name, row in profile.categories("site").items()} == {
+        "north": 4000.0,
+        "south": 4000.0,
+        "<east>": 4000.0,
+    }
+    assert profile.of("age")["50%"].value == pytest.approx(55, abs=1)
+    assert profile.categories("age") == {}
+    assert "most frequent" in str(profile)
+    assert "&lt;east&gt; 4,000" in profile._repr_html_()
+    assert visits.profile(epsilon=1.0, columns=["site"]).columns == ("site",)
+
+
+def test_stored_answers_come_back_in_their_forms(fake: Any, visits: Any) -> None:
+    asked = [
+        visits.profile(epsilon=0.1),
+        visits.corr(["age", "stay"], epsilon=0.1),
+        visits["age"].sum(epsilon=0.1),
+        visits.groupby("site")["age"].median(epsilon=0.1),
+    ]
+    restored = fake.node().releases()
+    assert [type(answer) for answer in restored] == [type(answer) for answer in asked]
+    assert [answer.rows for answer in restored] == [answer.rows for answer in asked]
 
 
 def test_distinct_numbers_and_sums_of_words_are_refused_here(fake: Any, visits: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jali import errors
-from jali.federation import Federation
+from jali.federation import Federation, combined
 from jali.wire.dataset import ColumnType
 from jali.wire.money import from_fixed
 
@@ -29,6 +29,17 @@ def changed(fake: Any, column: str, /, **facts: Any) -> None:
 
 def charged(fakes: Fakes) -> list[int]:
     return [fake.charged_calls for fake in fakes]
+
+
+def test_a_node_that_answers_with_an_earlier_release_is_added_by_what_all_hold(fakes: Any) -> None:
+    first, second = fakes[:2]
+    profile = first.node()["visits"].profile(epsilon=0.5).release
+    histogram = second.node()["visits"]["age"].hist(20, epsilon=0.1).release
+    added = combined([profile, histogram])
+    assert list(added) == ["bins:age:20"]
+    assert added["bins:age:20"].values[0] == 1200
+    with pytest.raises(errors.UnexpectedReply):
+        combined([profile, second.node()["visits"]["stay"].hist(7, epsilon=0.1).release])
 
 
 def test_distinct_values_of_several_nodes_are_not_added_up(fakes: Any) -> None:

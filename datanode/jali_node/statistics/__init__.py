@@ -6,12 +6,15 @@ figures. STATISTICS is the explicit list.
 
 from jali_node.statistics import (
     count,
+    covariance,
+    crosstab,
     describe,
     distinct,
     group_by,
     histogram,
     mean,
     missing,
+    profile,
     quantiles,
     spread,
     top,
@@ -21,6 +24,22 @@ from jali_node.statistics import (
     sum as sum_,
 )
 
-STATISTICS = (count, describe, distinct, group_by, histogram, mean, missing, quantiles, spread, sum_, top, value_counts)
+STATISTICS = (
+    count,
+    covariance,
+    crosstab,
+    describe,
+    distinct,
+    group_by,
+    histogram,
+    mean,
+    missing,
+    profile,
+    quantiles,
+    spread,
+    sum_,
+    top,
+    value_counts,
+)
 
 BY_KIND = {module.KIND: module for module in STATISTICS}

@@ -25,10 +25,11 @@ def measurements(ask: Describe, columns: Columns) -> tuple[Measurement, ...]:
     if len(set(ask.columns)) != len(ask.columns):
         raise InvalidRequest("each column may be described once in a question", field="statistic.columns")
     fields = [(name, f"statistic.columns.{i}") for i, name in enumerate(ask.columns)]
-    return tuple(part for name, field in fields for part in _of(bounded(columns, name, field)))
+    return tuple(part for name, field in fields for part in of_column(bounded(columns, name, field)))
 
 
-def _of(column: Column) -> tuple[Measurement, ...]:
+def of_column(column: Column) -> tuple[Measurement, ...]:
+    """Return one column's four measurements."""
     tally = Tally((Bins(column, tree.LEAVES),), (Power(column), Power(column, 2)))
     largest = Power(column).largest
     return (

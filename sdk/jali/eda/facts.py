@@ -16,12 +16,15 @@ from jali.wire.money import EPSILON_MAX
 from jali.wire.selection import Selection
 from jali.wire.statistics import (
     Count,
+    Covariance,
+    Crosstab,
     Describe,
     Distinct,
     GroupBy,
     Histogram,
     Mean,
     Missing,
+    Profile,
     Quantiles,
     Spread,
     Statistic,
@@ -149,16 +152,23 @@ class Facts:
                 self.named(statistic.column, asked)
             case Mean() | Histogram() | Quantiles() | Spread() | Sum():
                 self.bounded(statistic.column, asked)
-            case Describe():
+            case Profile():
+                for name in statistic.columns:
+                    self.column(name)
+            case Covariance() | Describe():
                 for name in statistic.columns:
                     self.bounded(name, asked)
             case ValueCounts():
                 self.categorical(statistic.column, asked)
+            case Crosstab():
+                cells = math.prod(len(self.categorical(key, asked).categories) + 1 for key in statistic.keys)
+                if cells > GROUPS_MAX:
+                    raise errors.InvalidRequest(f"keys: expected at most {GROUPS_MAX} cells, got {cells}", field="keys")
             case GroupBy():
                 groups = math.prod(len(self.categorical(key, asked).categories) for key in statistic.keys)
-                if groups > GROUPS_MAX:
+                if groups > statistic.groups_max:
                     raise errors.InvalidRequest(
-                        f"keys: expected at most {GROUPS_MAX} groups, got {groups}", field="keys"
+                        f"keys: expected at most {statistic.groups_max} groups, got {groups}", field="keys"
                     )
                 self._check_columns(statistic.of, asked)
 

@@ -1,12 +1,12 @@
 """Statistics for each combination of public categories."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NoReturn, TypeVar
 
 from jali.eda import facts
 from jali.eda.column import Column
 from jali.eda.desk import Desk
-from jali.wire.statistics import Count, GroupBy, Mean
+from jali.wire.statistics import Count, GroupBy, Mean, Quantiles, Sum
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -80,6 +80,39 @@ class GroupedColumn(Generic[F, T]):
         """
         statistic = facts.built(GroupBy, keys=self.keys, of=facts.built(Mean, column=self.name))
         return self._desk.table(statistic, epsilon, error)
+
+    def sum(self, *, epsilon: float | None = None, error: float | None = None) -> T:
+        """Release each group's sum and number of present values; at one price the same release as `mean`.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        statistic = facts.built(GroupBy, keys=self.keys, of=facts.built(Sum, column=self.name))
+        return self._desk.table(statistic, epsilon, error)
+
+    def quantile(
+        self, q: float | Sequence[float] = 0.5, *, epsilon: float | None = None, error: float | None = None
+    ) -> T:
+        """Release quantiles of each group, of at most 100 groups; more levels cost nothing more.
+
+        Args:
+            q: a share between 0 and 1, or several.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        levels = tuple(dict.fromkeys(q)) if isinstance(q, Iterable) else (q,)
+        of = facts.built(Quantiles, column=self.name, levels=levels)
+        return self._desk.table(facts.built(GroupBy, keys=self.keys, of=of), epsilon, error)
+
+    def median(self, *, epsilon: float | None = None, error: float | None = None) -> T:
+        """Release each group's median, of at most 100 groups; the same release as `quantile`.
+
+        Args:
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self.quantile(0.5, epsilon=epsilon, error=error)
 
     def __repr__(self) -> str:
         return f"{self._desk.facts.dataset}[{self.name!r}] by {' and '.join(self.keys)}"

@@ -17,24 +17,27 @@ from jali.wire.release import Noised, Release
 from jali.wire.selection import Selection
 from jali.wire.statistics import (
     Count,
+    Covariance,
+    Crosstab,
     Describe,
     Distinct,
     GroupBy,
     Histogram,
     Mean,
     Missing,
+    Profile,
     Quantiles,
     Spread,
     Statistic,
     Sum,
 )  # fmt: skip
 
-SINGLE = Count | Distinct | Mean | Missing | Spread | Sum
-"""What has one figure as its answer, and others beside it."""
 if TYPE_CHECKING:
     from altair import TopLevelMixin
     from matplotlib.axes import Axes
 
+SINGLE = Count | Distinct | Mean | Missing | Spread | Sum
+"""What has one figure as its answer, and others beside it."""
 _TEXT_ROWS = 60
 
 
@@ -204,15 +207,6 @@ def drawn(statistic: Statistic, columns: Sequence[Column], measurements: Mapping
         ) from failure
 
 
-def restored(release: Release, dataset: str, node: str) -> NoisyFigure | NoisyTable:
-    """Return a stored release as the answer that it was; free."""
-    statistic = release.statistic
-    single = isinstance(statistic, SINGLE) or (isinstance(statistic, Quantiles) and len(statistic.levels) == 1)
-    kind = NoisyFigure if single else NoisyTable
-    rows = drawn(statistic, release.columns, release.measurements)
-    return kind(statistic, dataset, rows, Receipt((release,), (node,)))
-
-
 def _lines(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
     """Return the figures in lines; a new one begins where the key changes or a figure comes again."""
     lines: list[tuple[tuple[str, ...], list[Row]]] = []
@@ -252,5 +246,7 @@ def _index(statistic: Statistic, keys: list[tuple[str, ...]]) -> pd.Index:
             return pd.Index([key[0] for key in keys], name="bin")
         case Describe():
             return pd.Index([key[0] for key in keys], name="column")
+        case Covariance() | Crosstab() | Profile():  # they have forms of their own: jali.eda.answer
+            return pd.Index([" · ".join(key) for key in keys])
         case _:
             return pd.Index([key[0] for key in keys], name=statistic.column)

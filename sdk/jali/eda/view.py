@@ -13,7 +13,7 @@ from jali.eda.groupby import Groups
 from jali.eda.predicate import Predicate, refuse_another_dataset
 from jali.wire.expression import Both
 from jali.wire.selection import Selection
-from jali.wire.statistics import Count, Describe
+from jali.wire.statistics import Count, Covariance, Crosstab, Describe, Profile
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -79,6 +79,95 @@ class View(Generic[F, T]):
             error: how far the 95 % noise interval may reach to either side.
         """
         return self[column].top(k, delta=delta, epsilon=epsilon, error=error)
+
+    def profile(
+        self, *, epsilon: float | None = None, error: float | None = None, columns: Sequence[str] | None = None
+    ) -> T:
+        """Release the whole first look at one price: what `describe`, `value_counts` and `missing` tell of each column.
+
+        Each of those questions is free afterwards, as long as it asks for no more than the profile has.
+
+        Args:
+            epsilon: the stand-alone price of all of it; or
+            error: how far the 95 % noise interval may reach to either side.
+            columns: which; all if not given.
+
+        Example::
+
+            first = visits.profile(epsilon=1.0)
+            first.to_pandas()
+            visits["age"].hist(bins=20, epsilon=0.01)  # free: the profile holds it
+        """
+        chosen = self.columns if columns is None else _names(columns)
+        return self._desk.table(facts.built(Profile, columns=tuple(dict.fromkeys(chosen))), epsilon, error)
+
+    def crosstab(
+        self,
+        index: "str | Column[F, T]",
+        columns: "str | Column[F, T]",
+        *,
+        epsilon: float | None = None,
+        error: float | None = None,
+    ) -> T:
+        """Release how often two columns' public categories occur together, missing or undeclared ones among them.
+
+        Args:
+            index: a column of categories, or classes made with `cut`, running downwards.
+            columns: another one, running across.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        desk, keys = self._named([index, columns])
+        return desk.table(facts.built(Crosstab, keys=keys), epsilon, error)
+
+    def cov(
+        self,
+        columns: "Sequence[str | Column[F, T]] | None" = None,
+        *,
+        epsilon: float | None = None,
+        error: float | None = None,
+    ) -> T:
+        """Release the covariances of bounded columns, over the rows where all of them are present.
+
+        Args:
+            columns: 2 to 10 columns; all with public bounds if not given.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._moving("covariance", columns, epsilon, error)
+
+    def corr(
+        self,
+        columns: "Sequence[str | Column[F, T]] | None" = None,
+        *,
+        epsilon: float | None = None,
+        error: float | None = None,
+    ) -> T:
+        """Release the correlations of bounded columns; the same release as `cov`.
+
+        Args:
+            columns: 2 to 10 columns; all with public bounds if not given.
+            epsilon: the stand-alone price; or
+            error: how far the 95 % noise interval may reach to either side.
+        """
+        return self._moving("correlation", columns, epsilon, error)
+
+    def _moving(
+        self,
+        figure: str,
+        columns: "Sequence[str | Column[F, T]] | None",
+        epsilon: float | None,
+        error: float | None,
+    ) -> T:
+        bounded = [name for name in self._desk.facts.bounded_names if name in self.columns]
+        desk, names = self._named(bounded if columns is None else columns)
+        statistic = facts.built(Covariance, columns=tuple(dict.fromkeys(names)), figure=figure)
+        return desk.table(statistic, epsilon, error)
+
+    def _named(self, columns: "Sequence[str | Column[F, T]]") -> "tuple[Desk[F, T], tuple[str, ...]]":
+        """Return a desk that knows these columns, derived ones too, and their names."""
+        desk = self._desk.selecting(self._selecting([column for column in columns if isinstance(column, Column)]))
+        return desk, tuple(column.name if isinstance(column, Column) else column for column in columns)
 
     def groupby(self, by: "str | Column[F, T] | Sequence[str | Column[F, T]]") -> Groups[F, T]:
         """Return the dataset by the public categories of one to four columns; free until figures are asked.

@@ -10,12 +10,16 @@ from typing import Any
 
 from jali.estimates import (
     count,
+    covariance,
+    crosstab,
+    derivation,
     describe,
     distinct,
     group_by,
     histogram,
     mean,
     missing,
+    profile,
     quantiles,
     spread,
     top,
@@ -31,12 +35,15 @@ from jali.wire.statistics import Statistic
 
 ESTIMATES: dict[str, ModuleType] = {
     "count": count,
+    "covariance": covariance,
+    "crosstab": crosstab,
     "describe": describe,
     "distinct": distinct,
     "group_by": group_by,
     "histogram": histogram,
     "mean": mean,
     "missing": missing,
+    "profile": profile,
     "quantiles": quantiles,
     "spread": spread,
     "sum": sum_,
@@ -57,7 +64,9 @@ def rows(statistic: Statistic, columns: Sequence[Column], measurements: Mapping[
         One row a figure. Computed after the noise, so it costs nothing (post-processing, Dwork and Roth 2014,
         Proposition 2.1).
     """
-    result: list[Row] = ESTIMATES[statistic.kind].rows(statistic, {c.name: c for c in columns}, measurements)
+    result: list[Row] = ESTIMATES[statistic.kind].rows(
+        statistic, {c.name: c for c in columns}, derivation.Known(measurements)
+    )
     return result
 
 

@@ -11,20 +11,25 @@ from jali.wire.release import Noised
 from jali.wire.statistics import Describe
 from jali.wire.statistics.describe import LEVELS
 
+PARTS = ("count", "sum", "squares", "tree")
+
 
 def rows(ask: Describe, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return count, missing, mean, std and five quantiles for each column."""
-    return [row for name in ask.columns for row in _column(columns[name], moments.of_column(measurements, name))]
+    return [row for name in ask.columns for row in column_rows(columns[name], measurements)]
 
 
-def _column(column: Column, measured: Mapping[str, Noised]) -> list[Row]:
+def column_rows(column: Column, measurements: Mapping[str, Noised]) -> list[Row]:
+    """Return one column's figures."""
     key, lattice = (column.name,), Lattice.of(column)
-    count, total, noised = measured["count"], measured["sum"], measured["tree"]
+    count, total, squares, noised = (measurements[f"{part}:{column.name}"] for part in PARTS)
     mean = moments.mean_row(key, lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev)
+    present = (count.values[0], count.noise_stddev)
     quantiles = [
-        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level)) for level in LEVELS
+        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level, present))
+        for level in LEVELS
     ]
-    std = moments.std_row(key, lattice, count, total, measured["squares"])
+    std = moments.std_row(key, lattice, count, total, squares)
     return [*moments.count_rows(key, count), mean, std, *quantiles]
 
 

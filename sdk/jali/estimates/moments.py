@@ -1,7 +1,6 @@
 """Mean and standard deviation from noised counts and centred sums on a lattice."""
 
 import math
-from collections.abc import Mapping
 from statistics import NormalDist
 
 from jali.estimates import noise
@@ -80,9 +79,3 @@ def imagined_moments(column: Column, units: int) -> dict[str, list[int]]:
         f"sum:{column.name}": [0],
         f"squares:{column.name}": [units * Lattice.of(column).steps ** 2 // 3],
     }
-
-
-def of_column(measurements: Mapping[str, Noised], column: str) -> dict[str, Noised]:
-    """Return one column's measurements out of a description of several, by their short names."""
-    suffix = f":{column}"
-    return {name.removesuffix(suffix): noised for name, noised in measurements.items() if name.endswith(suffix)}

@@ -1,15 +1,17 @@
 """What quoting and asking share: the question, looked up and judged, before anything is spent."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
 from sqlalchemy.orm import Session
 
+from jali.estimates import derivation
 from jali.wire.money import to_fixed
 from jali.wire.query import Query
+from jali.wire.release import Noised
 from jali_node.errors import GrantRequired
 from jali_node.ledger import book
 from jali_node.ledger.account import Account
@@ -115,15 +117,26 @@ def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwne
 def known_answer(session: Session, question: Question) -> ReleaseRow | None:
     """Return a release of the project's own that holds all that would be measured, with no more noise, if there is one.
 
-    It need not have been the same question: a description holds each of its columns' means.
+    It need not have been the same question: a description holds each of its columns' means, and its trees of counts
+    hold histograms.
     """
     wanted = question.plan.noise
     version, project, selection = question.registered.version.id, question.query.project, question.query.selection
     for row in releases.of_same_rows(session, version, project, selection.digest):
-        held = json.loads(row.noise)
-        if all(name in held and held[name] <= noise for name, noise in wanted.items()):
+        if _holds(row, wanted):
             return row
     return None
+
+
+def _holds(row: ReleaseRow, wanted: Mapping[str, float]) -> bool:
+    """Say whether a release has each measurement, or what it follows from, with no more noise than is wanted."""
+    held: dict[str, float] = json.loads(row.noise)
+    missing = [name for name in wanted if name not in held]
+    if any(held[name] > noise for name, noise in wanted.items() if name in held):
+        return False
+    measured = {name: Noised(**noised) for name, noised in json.loads(row.measurements).items()} if missing else {}
+    found = [(wanted[name], derivation.derived(name, measured)) for name in missing]
+    return all(noised is not None and noised.noise_stddev <= noise for noise, noised in found)
 
 
 def others_answer(session: Session, question: Question) -> ReleaseRow | None:
