@@ -20,8 +20,8 @@ from jali_node.statistics.measurement import Integers, Measurement
 
 KIND = "group_by"
 SPLIT = (
-    "counts by group take all, and so do trees of quantiles by group; a mean or sum by group gives 1/3 to the counts and "
-    "2/3 to the sums"
+    "counts by group take all, and so do trees of quantiles; a mean or sum by group gives 1/3 to the counts and 2/3 to "
+    "the sums"
 )
 
 

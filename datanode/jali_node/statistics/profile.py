@@ -15,8 +15,8 @@ from jali_node.statistics.measurement import Measurement, only_counts
 
 KIND = "profile"
 SPLIT = (
-    "the same noise in every count: one part on each column's counts, and for a bounded one two more on the sum, one on "
-    "the squares, four on the quantiles"
+    "the same noise in all columns' counts: one part on each, and for a bounded column two more on the sum, one on the "
+    "squares, four on the quantiles"
 )
 
 
