@@ -15,8 +15,10 @@ from jali.wire.statistics import Quantiles
 def rows(ask: Quantiles, columns: Mapping[str, Column], measurements: Mapping[str, Noised]) -> list[Row]:
     """Return one quantile a level."""
     noised, lattice = measurements[f"tree:{ask.column}"], Lattice.of(columns[ask.column])
+    present = measurements.get(f"count:{ask.column}")  # there where a description answers
+    count = (present.values[0], present.noise_stddev) if present else None
     return [
-        Row((f"{level:g}",), "quantile", *tree.quantile(lattice, noised.values, noised.noise_stddev, level))
+        Row((f"{level:g}",), "quantile", *tree.quantile(lattice, noised.values, noised.noise_stddev, level, count))
         for level in ask.levels
     ]
 

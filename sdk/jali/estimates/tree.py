@@ -6,6 +6,7 @@ closer to the truth than its leaves alone.
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -34,9 +35,11 @@ def consistent_leaves(noised: Floats) -> Floats:
     """Return the leaves of the closest self-consistent tree.
 
     Args:
-        noised: shape (NODES, ...), equal noise in every node; a linear map along the first axis.
+        noised: shape (NODES, ...), equal noise in every node; a linear map along the first axis. The nodes below one
+            node of the top level, itself included, make such a tree too.
     """
-    parts = np.split(noised, np.cumsum(LEVELS)[:-1])
+    widths = [width * len(noised) // NODES for width in LEVELS]
+    parts = np.split(noised, np.cumsum(widths)[:-1])
     rest = noised.shape[1:]
     upward, variance = [parts[-1]], 1.0
     for part in reversed(parts[:-1]):
@@ -54,25 +57,46 @@ def consistent_leaves(noised: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _prefix_variances() -> tuple[Floats, Floats]:
-    """Return, for noise of variance 1 a node, each prefix sum's variance and its covariance with the total."""
-    leaves = consistent_leaves(np.eye(NODES))
-    prefixes = np.vstack([np.zeros((1, NODES)), np.cumsum(leaves, axis=0)])
-    return (prefixes**2).sum(axis=1), prefixes @ prefixes[-1]
+    """Return, for noise of variance 1 a node, each prefix sum's variance and its covariance with the total.
+
+    Nothing ties the nodes of the top level to each other, so one of them stands for all.
+    """
+    tops = LEVELS[0]
+    below = np.cumsum(consistent_leaves(np.eye(NODES // tops)), axis=0)
+    before = np.arange(tops)[:, None] * (below[-1] @ below[-1])
+    variance = np.concatenate([[0.0], (before + (below**2).sum(axis=1)).ravel()])
+    return variance, np.concatenate([[0.0], (before + below @ below[-1]).ravel()])
 
 
 def quantile(
-    lattice: Lattice, values: tuple[int, ...], noise_stddev: float, level: float
+    lattice: Lattice, values: Sequence[int], noise_stddev: float, level: float, count: tuple[int, float] | None = None
 ) -> tuple[float, float, float]:
     """Return the quantile at a level (share between 0 and 1) with its 95 % noise interval, in the column's unit.
 
     A leaf stays in the interval unless the noised counts below it, or up to its end, are further from `level` of the
     total than their own noise explains; the true leaf is wrongly left out with probability at most 5 %.
+
+    Args:
+        lattice: the column's.
+        values: the noised nodes.
+        noise_stddev: of each.
+        level: between 0 and 1.
+        count: another noised count of the same rows and its noise, where there is one. What the tree's total differs
+            from it is shared out over the leaves, by least squares: where values crowd at one end, most of the tree's
+            noise lies in the empty part, and this takes it away.
     """
     leaves = consistent_leaves(np.asarray(values, dtype=float))
     prefix = np.concatenate([[0.0], np.cumsum(leaves)])
     variance, covariance = _prefix_variances()
-    spread = variance - 2 * level * covariance + level**2 * variance[-1]
-    stddev = max(noise_stddev, noise.half_width(noise_stddev) / 1.96)
+    stddev, share = _at_least_its_reach(noise_stddev), np.arange(LEAVES + 1) / LEAVES
+    counted, count_stddev = count or (0, math.inf)
+    relative = (_at_least_its_reach(count_stddev) / stddev) ** 2 if count and stddev else math.inf
+    weight = variance[-1] / (variance[-1] + relative)
+    prefix = prefix + weight * (counted - prefix[-1]) * share
+    of_total = weight * share + level * (1 - weight)
+    spread = variance - 2 * of_total * covariance + of_total**2 * variance[-1]
+    if weight:
+        spread = spread + (weight * (share - level)) ** 2 * relative
     reach = 1.959964 * stddev * np.sqrt(np.maximum(spread, 0.0))
     beyond = prefix - level * prefix[-1]
     kept = np.flatnonzero((beyond[:-1] <= reach[:-1] + 1e-9) & (beyond[1:] >= -reach[1:] - 1e-9))
@@ -81,6 +105,11 @@ def quantile(
     low, high = _edge(lattice, min(first, int(position))), _upper_edge(lattice, max(last, int(position)))
     value = _edge(lattice, int(position)) if lattice.whole else lattice.lower + _width(lattice) * position
     return min(max(value, low), high), low, high
+
+
+def _at_least_its_reach(stddev: float) -> float:
+    """Return the standard deviation, or more where it is small and whole numbers reach further than a normal law."""
+    return stddev if math.isinf(stddev) else max(stddev, noise.half_width(stddev) / 1.96)
 
 
 def _position(prefix: Floats, level: float) -> float:
