@@ -24,8 +24,10 @@ def column_rows(column: Column, measurements: Mapping[str, Noised]) -> list[Row]
     key, lattice = (column.name,), Lattice.of(column)
     count, total, squares, noised = (measurements[f"{part}:{column.name}"] for part in PARTS)
     mean = moments.mean_row(key, lattice, count.values[0], count.noise_stddev, total.values[0], total.noise_stddev)
+    present = (count.values[0], count.noise_stddev)
     quantiles = [
-        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level)) for level in LEVELS
+        Row(key, f"{level:.0%}", *tree.quantile(lattice, noised.values, noised.noise_stddev, level, present))
+        for level in LEVELS
     ]
     std = moments.std_row(key, lattice, count, total, squares)
     return [*moments.count_rows(key, count), mean, std, *quantiles]
