@@ -14,6 +14,7 @@ from jali.wire import expression, interval
 from jali.wire.dataset import Column
 from jali.wire.expression import DEPTH_MAX, NODES_MAX, TEXT_MAX, ExpressionRefused
 from jali.wire.selection import Selection
+from jali_node.engine.tally import Tally
 
 AGE = {"op": "column", "name": "age"}
 WEIGHT = {"op": "column", "name": "weight"}
@@ -178,3 +179,16 @@ def test_different_trees_never_read_the_same() -> None:
     """Derived columns are known by their text, and an answer is reused by it."""
     texts = [expression.text(DERIVED.validate_python(tree)) for tree in TREES]
     assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("divisor", [1e-90, 4e-4, 0.3, 7.0, 1e15, 1e17, 1e90])
+def test_a_divisor_of_any_size_divides(laboratory: Any, divisor: float) -> None:
+    """Cast to a decimal of three places, a small divisor would be 0 and a large one an error that a row decides."""
+    columns = (Column(name="over", type="number", lower=1e-95, upper=1e95),)
+    over = {"op": "column", "name": "over"}
+    share = {"op": "divide", "left": {"op": "number", "value": divisor}, "right": over}
+    table = laboratory.table([{"over": divisor}, {"over": divisor * 2}, {"over": None}], {"over": "DOUBLE"}, columns)
+    for bound, selected in ((1.0, 1), (0.5, 2), (0.1, 2)):
+        where = {"op": "ge", "left": share, "right": {"op": "number", "value": bound}}
+        found = laboratory.warehouse.tallies(table, [Tally()], Selection(where=where))
+        assert found[Tally()].tolist() == [selected]

@@ -153,7 +153,8 @@ class Compiler:
 
 def _within(value: Sql, bounds: tuple[float, float]) -> Sql:
     low, high = (sa.cast(bound, sa.Double) for bound in bounds)
-    return sa.func.least(sa.func.greatest(value, low), high)
+    # Typed, or else SQLAlchemy casts what is divided by to NUMERIC: a small divisor would be 0, a large one an error.
+    return sa.func.least(sa.func.greatest(value, low, type_=sa.Double), high, type_=sa.Double)
 
 
 def _snapped(value: Sql) -> Sql:
