@@ -184,7 +184,7 @@ def test_different_trees_never_read_the_same() -> None:
 @pytest.mark.parametrize("divisor", [1e-90, 4e-4, 0.3, 7.0, 1e15, 1e17, 1e90])
 def test_a_divisor_of_any_size_divides(laboratory: Any, divisor: float) -> None:
     """Cast to a decimal of three places, a small divisor would be 0 and a large one an error that a row decides."""
-    columns = (Column(name="over", type="number", lower=1e-95, upper=1e95),)
+    columns = (Column(name="over", type="number", lower=divisor / 100, upper=divisor * 100),)
     over = {"op": "column", "name": "over"}
     share = {"op": "divide", "left": {"op": "number", "value": divisor}, "right": over}
     table = laboratory.table([{"over": divisor}, {"over": divisor * 2}, {"over": None}], {"over": "DOUBLE"}, columns)
