@@ -7,6 +7,7 @@ evaluates a branch that it does not need. The few functions used mean the same o
 What several codes of a column need is computed once, below them: engines share nothing between branches of a CASE.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,6 @@ from jali_node.engine.place import place
 from jali_node.engine.tally import (
     AllPresent,
     Asked,
-    Bins,
     Categories,
     Distinct,
     Group,
@@ -142,6 +142,7 @@ def _aggregate(term: Term, codes: Values, values: Values) -> Sql:
 
 
 def _group(group: Group, values: Values) -> Sql:
+    """Return a group's code; a bin's is floor(height * bins / span), exact for whole numbers in ranges below 2^42."""
     if isinstance(group, Categories):
         return place(values[group.column.name], group.column.categories)
     if isinstance(group, AllPresent):
@@ -149,10 +150,25 @@ def _group(group: Group, values: Values) -> Sql:
     missing = _missing(group.column, values)
     if isinstance(group, Presence):
         return sa.case((missing, 1), else_=0)
-    # A height just below the range may be rounded up to it, so the last bin is told by its start.
-    position = _position(group, values)
-    last = group.number - 1
-    return sa.case((missing, group.number), (position >= last, last), else_=_whole(sa.func.floor(position)))
+    # A position just below the last bin's end may be rounded up to it, so that bin is told by where it starts.
+    height, span, last = values[HEIGHT + group.column.name], _span(group.column), group.number - 1
+    position = sa.func.floor(height * float(group.number) / span)
+    return sa.case((missing, group.number), (height >= _start(last, group.number, span), last), else_=_whole(position))
+
+
+def _start(number: int, bins: int, span: float) -> float:
+    """Return the least height whose position, height * bins / span in doubles, is at or above the bin's number."""
+    height = number * span / bins
+    while height > 0 and math.nextafter(height, 0.0) * bins / span >= number:
+        height = math.nextafter(height, 0.0)
+    while height * bins / span < number:
+        height = math.nextafter(height, math.inf)
+    return height
+
+
+def _span(column: Column) -> float:
+    lattice = Lattice.of(column)
+    return lattice.upper - lattice.lower
 
 
 def _shown(key: Sql, group: Group) -> Sql:
@@ -185,22 +201,16 @@ def _height(column: Column, values: Values) -> Sql:
     return sa.cast(above, sa.Double)
 
 
-def _position(group: Bins, values: Values) -> Sql:
-    """Return (value - lower) * bins / range, whose floor is exact for whole numbers in ranges below 2^42."""
-    lattice = Lattice.of(group.column)
-    return values[HEIGHT + group.column.name] * float(group.number) / (lattice.upper - lattice.lower)
-
-
 def _code(column: Column, values: Values) -> Sql:
     """Return the centred lattice code 2k - steps, 0 for missing values.
 
     A height within 0 and the range cannot leave the lattice: times steps / range it exceeds `steps` by rounding alone.
     """
-    lattice, height = Lattice.of(column), values[HEIGHT + column.name]
-    if lattice.whole and lattice.upper - lattice.lower <= STEPS_MAX:
+    lattice, height, span = Lattice.of(column), values[HEIGHT + column.name], _span(column)
+    if lattice.whole and span <= STEPS_MAX:
         step = _whole(height)
     else:
-        step = _whole(sa.func.floor(height * (lattice.steps / (lattice.upper - lattice.lower)) + 0.5))
+        step = _whole(sa.func.floor(height * (lattice.steps / span) + 0.5))
     return sa.case((_missing(column, values), sa.cast(0, sa.BigInteger)), else_=2 * step - lattice.steps)
 
 

@@ -151,10 +151,13 @@ class Warehouse:
         with self._cursor() as cursor:
             rows = cursor.execute(text, values).fetchall()
         result = np.zeros(tally.shape, dtype=np.int64)
-        keys = len(tally.groups)
-        for row in rows:
-            sums = [max(-SUM_MAX, min(SUM_MAX, int(value or 0))) for value in row[keys:]]
-            result[(slice(None), *row[:keys])] = sums
+        if not rows:
+            return result
+        columns = list(zip(*rows, strict=True))
+        codes, sums = columns[: len(tally.groups)], columns[len(tally.groups) :]
+        places = np.ravel_multi_index(codes, tally.shape[1:]) if codes else [0]
+        for into, found in zip(result.reshape(len(sums), -1), sums, strict=True):
+            into[places] = [max(-SUM_MAX, min(SUM_MAX, int(value or 0))) for value in found]
         return result
 
     def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
