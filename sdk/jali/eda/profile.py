@@ -1,10 +1,11 @@
 """The whole first look: every column at one price."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
-from jali.eda import rounding
+from jali.eda import page, rounding
 from jali.eda.noisy import NoisyTable
 from jali.estimates import Row
 
@@ -40,6 +41,20 @@ class Profile(NoisyTable):
         return pd.DataFrame(
             [_cells(self.of(name)) for name in self.columns], index=pd.Index(self.columns, name="column")
         )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the profile as one page of HTML that needs no network and no script, and return where it is; free.
+
+        Example::
+
+            visits.profile(epsilon=1.0).save("profile.html")
+        """
+        target = Path(path)
+        target.write_text(page.page(self), encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        return page.inline(self)
 
     def __len__(self) -> int:
         return len(self.columns)

@@ -25,6 +25,18 @@ def value(row: Row) -> str:
     return f"{row.value + 0.0:,.{digits(row)}f}"
 
 
+def reach(row: Row) -> str:
+    """Return how far a figure's noise reaches: to both sides alike, or from where to where.
+
+    >>> reach(Row((), "count", 100.0, 34.0, 166.0)), reach(Row((), "count", 0.0, 0.0, 17.0))
+    ('± 66', '0 to 17')
+    """
+    decimals, (below, above) = digits(row), (row.value - row.low, row.high - row.value)
+    if abs(below - above) <= 0.02 * (below + above):
+        return f"± {(below + above) / 2:,.{decimals}f}"
+    return f"{row.low + 0.0:,.{decimals}f} to {row.high + 0.0:,.{decimals}f}"
+
+
 def digits(row: Row) -> int:
     """Return how many decimals of a figure say something: two digits of half its interval; none for whole numbers."""
     half = (row.high - row.low) / 2

@@ -159,14 +159,11 @@ def _grid(ax: "Axes", picture: Grid) -> None:
     ax.imshow(shares, cmap=colours, vmin=low, vmax=1.0, aspect="auto", alpha=0.8)
     for (row, column), mark in cells.items():
         dark = abs(mark.value) / largest > 0.65
-        half = (
-            f"{(mark.high - mark.low) / 2:,.2g}" if mark.high - mark.low < 20 else f"{(mark.high - mark.low) / 2:,.0f}"
-        )
         place = (columns.index(column), rows.index(row))
         colour = "white" if dark else INK
         ax.annotate(mark.text, place, (0, 1), textcoords="offset points", ha="center", va="bottom", color=colour)
         ax.annotate(
-            f"± {half}", place, (0, -2), textcoords="offset points", ha="center", va="top", color=colour, fontsize=7.5
+            mark.reach, place, (0, -2), textcoords="offset points", ha="center", va="top", color=colour, fontsize=7.5
         )
     ax.set_xticks(range(len(columns)), columns, rotation=30 if max(map(len, columns)) > 10 else 0)
     ax.set_yticks(range(len(rows)), rows)

@@ -27,6 +27,7 @@ class Mark:
     low: float
     high: float
     text: str
+    reach: str = ""
     series: str = ""
 
 
@@ -179,7 +180,7 @@ def _chosen(rows: Sequence[Row], figure: str) -> list[Row]:
 
 
 def _mark(row: Row, label: str, series: str = "") -> Mark:
-    return Mark(label, row.value, row.low, row.high, rounding.value(row), series)
+    return Mark(label, row.value, row.low, row.high, rounding.value(row), rounding.reach(row), series)
 
 
 def _marks(rows: Sequence[Row]) -> tuple[Mark, ...]:

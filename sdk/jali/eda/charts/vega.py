@@ -85,8 +85,7 @@ def _curve(alt: Any, picture: Curve) -> Any:
 
 def _grid(alt: Any, picture: Grid) -> Any:
     records = [
-        _record(mark, row=row, column=column, text=f"{mark.text} ± {(mark.high - mark.low) / 2:,.2g}")
-        for row, column, mark in picture.marks
+        _record(mark, row=row, column=column, text=f"{mark.text} {mark.reach}") for row, column, mark in picture.marks
     ]
     base = alt.Chart(_data(alt, records)).encode(
         x=alt.X("column:N", title=picture.x, sort=picture.columns),
