@@ -221,6 +221,31 @@ def add_mock_command(folder: Path, name: str, file: Path) -> None:
     click.echo("Everybody who is signed in can read them: they must not be rows of the table, nor be made from them.")
 
 
+@dataset.command("synthesize")
+@folder_option
+@click.argument("name")
+@click.option("--rows", type=int, default=1000, show_default=True, help="How many to draw; the price is the same.")
+@click.option("--epsilon", type=float, required=True, help="The stand-alone price, charged to the population.")
+@click.option("--columns", help="Which, separated by commas; all with bounds or categories if not given.")
+@click.option("--quote", "only_quote", is_flag=True, help="Say what it would cost, and stop.")
+@refusals_as_errors
+def synthesize_command(
+    folder: Path, name: str, rows: int, epsilon: float, columns: str | None, only_quote: bool
+) -> None:
+    """Hand out mock rows of the dataset NAME, drawn from a differentially private release of its columns."""
+    from jali_node.actions.datasets.synthesize import Wish, quoted, synthesize
+
+    chosen = tuple(column.strip() for column in columns.split(",")) if columns else ()
+    wish = Wish(name, rows, epsilon, chosen)
+    with opened(folder) as opened_node:
+        offer = quoted(opened_node, wish)
+        click.echo(f"{', '.join(offer.sizes)}: costs epsilon {offer.price:.4g}; {offer.left:.4g} is left")
+        if only_quote:
+            return
+        synthesize(opened_node, wish)
+    click.echo(f"{name}: {rows} mock rows, labelled as drawn from a differentially private release")
+
+
 @node.group()
 def project() -> None:
     """People who ask together, for one purpose."""

@@ -68,7 +68,7 @@ def test_a_filter_comes_first_and_rare_values_never_reach_the_node(laboratory: A
     assert counted(laboratory, table, COLUMNS[0], above=1) == {"a": 5, "b": 2}
     north = Selection(where=IsIn(column="site", values=("north",)))
     assert counted(laboratory, table, COLUMNS[0], selection=north) == {"a": 2, "b": 1}
-    nobody = Selection(where=IsIn(column="site", values=("nowhere",)))
+    nobody = Selection(where=IsIn(column="drug", values=("nobody has it",)))
     assert counted(laboratory, table, COLUMNS[0], selection=nobody) == {}
 
 

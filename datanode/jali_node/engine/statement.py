@@ -123,6 +123,12 @@ def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
     return sa.select(*(_row_value(column, dict(table.c.items())).label(f"c{i}") for i, column in enumerate(columns)))
 
 
+def codes(groups: Sequence[Group], scan: Scan) -> sa.Select[Any]:
+    """Return the query for every row's group codes."""
+    made: list[Sql] = [sa.cast(_shown(_group(group, scan.values), group), sa.BigInteger) for group in groups]
+    return sa.select(*(code.label(f"c{i}") for i, code in enumerate(made))).select_from(scan.source)
+
+
 def _row_value(column: Column, values: Values) -> Sql:
     if column.type is ColumnType.CATEGORY:
         group = Categories(column)

@@ -16,7 +16,7 @@ from jali.wire.dataset import Column
 from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import statement
 from jali_node.engine.dialect import DuckDB
-from jali_node.engine.tally import Asked, KeyCounts, Presence, Tally
+from jali_node.engine.tally import Asked, Bins, Categories, KeyCounts, Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.sources import column_names, csv, parquet
 
@@ -172,6 +172,15 @@ class Warehouse:
         with self._cursor() as cursor:
             found = cursor.execute(text, values).fetchnumpy()
         return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}
+
+    def codes(self, snapshot: Snapshot, groups: Sequence[Bins | Categories]) -> dict[str, NDArray[np.int64]]:
+        """Return every row's group codes by column, for a mechanism over rows. They never leave the node."""
+        self._attach(snapshot)
+        scan = statement.scan(snapshot.version, snapshot.columns, ALL_ROWS, [Tally(tuple(groups))])
+        text, values = _compiled(statement.codes(groups, scan))
+        with self._cursor() as cursor:
+            found = cursor.execute(text, values).fetchnumpy()
+        return {group.column.name: np.asarray(found[f"c{i}"], dtype=np.int64) for i, group in enumerate(groups)}
 
     def close(self) -> None:
         """Let go of the files."""
