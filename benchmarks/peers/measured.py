@@ -16,9 +16,13 @@ Task = dict[str, Any]
 Answer = dict[str, Any]
 
 
-def run(answer: Callable[[Task, int], Answer], packages: tuple[str, ...]) -> None:
-    """Answer the task named on the command line, and print the reply."""
+def run(
+    answer: Callable[[Task, int], Answer], packages: tuple[str, ...], prepare: Callable[[Task], None] | None = None
+) -> None:
+    """Answer the task named on the command line, and print the reply. What `prepare` does is not measured."""
     task: Task = json.loads(Path(sys.argv[1]).read_text())
+    if prepare:
+        prepare(task)
     cpu, wall = time.process_time(), time.perf_counter()
     answers = [answer(task, number) for number in range(task["repeats"])]
     reply = {
