@@ -56,7 +56,7 @@ def statement(tally: Tally, scan: Scan) -> sa.Select[Any]:
     groups = [_group(group, scan.values).label(f"g{i}") for i, group in enumerate(tally.groups)]
     summed = [column for term in tally.terms if not isinstance(term, Distinct) for column in term.columns]
     counted = [term.column for term in tally.terms if isinstance(term, Distinct)]
-    codes = {column.name: _code(column, scan.values).label(f"t{i}") for i, column in enumerate(dict.fromkeys(summed))}
+    codes = {column.name: code_of(column, scan.values).label(f"t{i}") for i, column in enumerate(dict.fromkeys(summed))}
     values = {column.name: _value(column, scan.values).label(f"v{i}") for i, column in enumerate(counted)}
     computed = (*groups, *codes.values(), *values.values(), sa.literal_column("1").label("one"))
     rows = sa.select(*computed).select_from(scan.source).subquery("rows")
@@ -91,7 +91,7 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
     table = sa.table(view, *(sa.column(column.name) for column in columns if column.name in behind))
     counted = [column for column in chosen.columns(tuple(columns)) if column.name in read]
     if chosen.where is None and not chosen.derived:
-        return _prepared(Scan(table, dict(table.c.items())), counted)
+        return prepared(Scan(table, dict(table.c.items())), counted)
     compiler = Compiler({column.name: column for column in columns}, table)
     plain = [column for column in table.c if column.name in read]
     derived = {f"derived_{i}": node for i, node in enumerate(chosen.derived)}
@@ -101,16 +101,16 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
         query = query.where(compiler.condition(chosen.where))
     source = query.subquery("selected")
     texts = {expression.text(node): source.c[name] for name, node in derived.items()}
-    return _prepared(Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts}), counted)
+    return prepared(Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts}), counted)
 
 
-def _prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
+def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
     """Return the same rows, with each number's height and whether it is missing."""
     numbers = [column for column in columns if column.type in (ColumnType.INTEGER, ColumnType.NUMBER)]
     if not numbers:
         return scan
     made = dict(scan.values)
-    made |= {MISSING + column.name: _missing(column, scan.values) for column in numbers}
+    made |= {MISSING + column.name: is_missing(column, scan.values) for column in numbers}
     made |= {HEIGHT + column.name: _height(column, scan.values) for column in numbers if column.bounds}
     labels = {name: value.label(f"p{i}") for i, (name, value) in enumerate(made.items())}
     source = sa.select(*labels.values()).select_from(scan.source).subquery("prepared")
@@ -152,8 +152,8 @@ def _group(group: Group, values: Values) -> Sql:
     if isinstance(group, Categories):
         return place(values[group.column.name], group.column.categories)
     if isinstance(group, AllPresent):
-        return sa.case((sa.or_(sa.false(), *(_missing(column, values) for column in group.columns)), 1), else_=0)
-    missing = _missing(group.column, values)
+        return sa.case((sa.or_(sa.false(), *(is_missing(column, values) for column in group.columns)), 1), else_=0)
+    missing = is_missing(group.column, values)
     if isinstance(group, Presence):
         return sa.case((missing, 1), else_=0)
     # A position just below the last bin's end may be rounded up to it, so that bin is told by where it starts.
@@ -184,7 +184,8 @@ def _shown(key: Sql, group: Group) -> Sql:
     return key
 
 
-def _missing(column: Column, values: Values) -> Sql:
+def is_missing(column: Column, values: Values) -> Sql:
+    """Return whether a column has no value of its declared type, or none of its public categories."""
     if MISSING + column.name in values:
         return values[MISSING + column.name]
     value = values[column.name]
@@ -208,7 +209,7 @@ def _height(column: Column, values: Values) -> Sql:
     return sa.cast(above, sa.Double)
 
 
-def _code(column: Column, values: Values) -> Sql:
+def code_of(column: Column, values: Values) -> Sql:
     """Return the centred lattice code 2k - steps, 0 for missing values.
 
     A height within 0 and the range cannot leave the lattice: times steps / range it exceeds `steps` by rounding alone.
@@ -218,7 +219,7 @@ def _code(column: Column, values: Values) -> Sql:
         step = _whole(height)
     else:
         step = _whole(sa.func.floor(height * (lattice.steps / span) + 0.5))
-    return sa.case((_missing(column, values), sa.cast(0, sa.BigInteger)), else_=2 * step - lattice.steps)
+    return sa.case((is_missing(column, values), sa.cast(0, sa.BigInteger)), else_=2 * step - lattice.steps)
 
 
 def _whole(value: Sql) -> Sql:
@@ -228,12 +229,12 @@ def _whole(value: Sql) -> Sql:
 def _value(column: Column, values: Values) -> Sql:
     """Return what is told apart: declared categories, texts, clamped integers, lattice codes; NULL where missing."""
     if column.type is ColumnType.NUMBER:
-        value = _code(column, values)
+        value = code_of(column, values)
     elif column.bounds is not None:
         value = _clamped(column, values)
     else:
         value = values[column.name]
-    return sa.case((_missing(column, values), sa.null()), else_=value)
+    return sa.case((is_missing(column, values), sa.null()), else_=value)
 
 
 def _literal(bound: float, column: Column) -> float | int:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from jali.wire.dataset import Column
 from jali.wire.selection import ALL_ROWS, Selection
-from jali_node.engine import statement
+from jali_node.engine import bounded, statement
+from jali_node.engine.bounded import Bound
 from jali_node.engine.dialect import DuckDB
 from jali_node.engine.tally import Asked, Bins, Categories, KeyCounts, Presence, Tally
 from jali_node.errors import DatasetChanged, InvalidRequest
@@ -57,15 +58,6 @@ class File:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """At most `max_rows` rows of each entity are read, ranked by a keyed hash; rows without one are left out."""
-
-    entity: str
-    max_rows: int
-    key: bytes
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """One dataset version as the engine knows it: a file, under a name of its own, with declared columns."""
 
@@ -96,11 +88,11 @@ class Warehouse:
     def register(self, version: str, path: Path, columns: tuple[Column, ...], bound: Bound | None = None) -> Snapshot:
         """Take a CSV or Parquet file in, and try that its declared columns can be read, every row of them.
 
+        Where a bound is given, the rows that it lets through are written down once, and are all that is ever read.
+
         Raises:
             InvalidRequest: the file is missing, of another kind, lacks a column, or cannot be read.
         """
-        if bound is not None:
-            raise InvalidRequest("tables of entities cannot be read yet", field="entity")
         path = path.resolve()
         if path.suffix.lower() not in SUFFIXES or not path.is_file() or set(str(path)) & set("*?["):
             raise InvalidRequest(
@@ -112,6 +104,8 @@ class Warehouse:
             if path.suffix.lower() == ".csv":
                 path = self._parsed(version, path, columns)
             snapshot = Snapshot(version, File.of(path), columns)
+            if bound is not None:
+                snapshot = self._bounded(snapshot, bound)
             for column in columns:  # each to its last row: what fails here must not fail after a charge
                 self.tallies(snapshot, [Tally((Presence(column),))])
         except (duckdb.Error, OSError, UnicodeDecodeError) as error:
@@ -200,6 +194,19 @@ class Warehouse:
             if snapshot.version not in self._attached:
                 parquet.attach(cursor, snapshot.version, snapshot.file.path, snapshot.columns)
                 self._attached.add(snapshot.version)
+
+    def _bounded(self, whole: Snapshot, bound: Bound) -> Snapshot:
+        """Write down the rows that a bound lets through."""
+        raw = Snapshot(f"{whole.version}_whole", whole.file, whole.columns)
+        self._attach(raw)
+        text, values = _compiled(bounded.rows(raw.version, raw.columns, bound))
+        target = self._folder / "snapshots" / f"{whole.version}.bounded.parquet"
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        with self._cursor() as cursor:
+            cursor.execute(f"CREATE TEMP TABLE chosen AS {text}", values)
+            cursor.table("chosen").write_parquet(str(target))
+            cursor.execute("DROP TABLE chosen")
+        return Snapshot(whole.version, File.of(target), whole.columns)
 
     def _parsed(self, version: str, path: Path, columns: tuple[Column, ...]) -> Path:
         folder = self._folder / "snapshots"

@@ -16,7 +16,8 @@ from jali.wire.money import digest
 from jali_node import audit
 from jali_node.actions.budgets.open_population import two_digits
 from jali_node.actions.datasets.twins import twin_of
-from jali_node.engine.warehouse import Bound, Snapshot
+from jali_node.engine.bounded import Bound
+from jali_node.engine.warehouse import Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.store import catalog

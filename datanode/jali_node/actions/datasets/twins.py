@@ -1,7 +1,8 @@
 """A version's twin: generated from its card and its public figures, kept beside the snapshots, never from rows."""
 
 from jali_node.engine import twin
-from jali_node.engine.warehouse import Bound, Snapshot
+from jali_node.engine.bounded import Bound
+from jali_node.engine.warehouse import Snapshot
 from jali_node.node import Node
 from jali_node.store.catalog import Registered
 
