@@ -1,5 +1,10 @@
 """What a quote foretells is what an answer shows, and more epsilon never buys less."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -11,10 +16,11 @@ from jali import estimates
 from jali.wire.dataset import Column
 from jali.wire.money import to_fixed
 from jali.wire.release import Release
-from jali.wire.statistics import Statistic
+from jali.wire.statistics import Describe, Statistic
 from jali_node.errors import EpsilonTooSmall
 from jali_node.ledger import accountant
 from jali_node.ledger.terms import terms_for
+from jali_node.statistics import describe
 from jali_node.statistics.plan import plan
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Statistic)
@@ -136,6 +142,27 @@ def test_the_stated_least_price_is_where_plans_begin(asked: Any) -> None:
     with pytest.raises(EpsilonTooSmall):
         plan(statistic, COLUMNS, least, TERMS)
     assert plan(statistic, COLUMNS, least + 1e-6, TERMS).event.events
+
+
+@pytest.mark.parametrize("rows", [1000, 10_000])
+def test_a_descriptions_split_is_near_the_best_by_the_geometric_mean_of_its_relative_half_widths(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Doubling how exact any one of the nine figures is counts the same; see the page of `describe`."""
+    ask, measured, column = Describe(columns=("weight",)), describe.of_column, COLUMNS[1]
+
+    def score(weights: Sequence[int]) -> float:
+        def weighted(column: Column) -> Any:
+            return tuple(replace(part, weight=weight) for part, weight in zip(measured(column), weights, strict=True))
+
+        monkeypatch.setattr(describe, "of_column", weighted)
+        forecast = plan(ask, COLUMNS, 1.0, TERMS).forecast(rows)
+        assert len(forecast) == 9
+        return fmean(math.log(row.half_width) for row in forecast)
+
+    ours = score([part.weight for part in measured(column)])
+    best = min(score(weights) for weights in product((1, 2, 3), (1, 2, 3), (1, 2), (4, 5, 6)))
+    assert math.exp(ours - best) <= 1.07
 
 
 @EACH

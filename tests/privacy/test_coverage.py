@@ -248,7 +248,10 @@ def covered(laboratory: Any, statistic: Any, terms: Any, discrete_gaussian: Any)
     """Return a function that simulates answers and says for each figure how many intervals held the truth."""
     tables = {name: laboratory.table(rows, TYPES, tuple(COLUMNS.values())) for name, rows in TABLES.items()}
 
-    def simulate(asked: Mapping[str, Any], table: str, epsilon: float, answers: int) -> dict[Any, float]:
+    def simulate(
+        asked: Mapping[str, Any], table: str, epsilon: float, answers: int, read: Mapping[str, Any] | None = None
+    ) -> dict[Any, float]:
+        """Simulate answers; what is `read` off them may be another question than the one that was asked."""
         rng = np.random.default_rng(20_240_601)
         planned = plan(statistic(asked), tuple(COLUMNS.values()), epsilon, terms)
         exact = laboratory.tallies(tables[table], planned.tallies)
@@ -257,14 +260,14 @@ def covered(laboratory: Any, statistic: Any, terms: Any, discrete_gaussian: Any)
             name, values = part.measurement.name, part.measurement.read(exact[part.measurement.tally])
             scales[name] = part.noise_stddev
             drawn[name] = values + discrete_gaussian(scales[name]).draw(rng, (answers, len(values)))
-        truth = true_figures(asked, TABLES[table])
+        truth, later = true_figures(read or asked, TABLES[table]), statistic(read or asked)
         held = dict.fromkeys(truth, 0)
         for i in range(answers):
             released = {
                 name: Noised(values=tuple(values[i].tolist()), noise_stddev=scales[name])
                 for name, values in drawn.items()
             }
-            rows = estimates.rows(planned.statistic, planned.columns, released)
+            rows = estimates.rows(later, planned.columns, released)
             assert {(row.key, row.figure) for row in rows} == set(truth)
             for row in rows:
                 assert row.low <= row.value <= row.high
@@ -328,6 +331,16 @@ def test_intervals_hold_the_truth_at_least_as_often_as_they_say(
     refuse_too_few(held, answers)
 
 
+@pytest.mark.parametrize("bins", [16, 20])
+@pytest.mark.parametrize("table", TABLES)
+def test_a_histogram_read_off_a_description_holds_the_truth_as_often_as_it_says(
+    covered: Any, table: str, bins: int
+) -> None:
+    """False-alarm rate 1e-6, divided over the bins."""
+    read = {"kind": "histogram", "column": "weight", "bins": bins}
+    refuse_too_few(covered({"kind": "describe", "columns": ["weight"]}, table, 1.0, DEAR, read), DEAR)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.3, 3.0])
 @pytest.mark.parametrize("table", ["large", "small"])
@@ -340,7 +353,7 @@ def test_intervals_from_trees_hold_the_truth_in_many_answers(
     refuse_too_few(held, CHEAP)
 
 
-@pytest.mark.parametrize("question", ["count", "mean", "mean of a number", "histogram"])
+@pytest.mark.parametrize("question", ["count", "mean", "mean of a number", "sum", "histogram"])
 def test_intervals_over_many_rows_are_not_wider_than_their_claim(covered: Any, question: str) -> None:
     """Noise has a deviation of at least 20, so rounding widens little; the counts are far from 0.
 

@@ -23,16 +23,19 @@ def mean_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float
 
 
 def sum_row(key: tuple[str, ...], lattice: Lattice, count: int, count_sd: float, total: int, total_sd: float) -> Row:
-    """Return the sum, in the column's unit: count times the middle of the range, and what the codes add to it.
-
-    Its noise is that of two independent integers, weighted; where one is so small that it falls on few integers, its
-    own half width counts.
-    """
-    middle, width = (lattice.upper + lattice.lower) / 2, lattice.width_of_code
-    value = middle * count + width * total
-    parts = ((middle, count_sd), (width, total_sd))
-    reach = math.hypot(*(factor * max(_Z * sd, noise.half_width(sd)) for factor, sd in parts))
+    """Return the sum, in the column's unit: count times the middle of the range, and what the codes add to it."""
+    value = (lattice.upper + lattice.lower) / 2 * count + lattice.width_of_code * total
+    reach = sum_reach(lattice, count_sd, total_sd)
     return Row(key, "sum", value, value - reach, value + reach)
+
+
+def sum_reach(lattice: Lattice, count_sd: float, total_sd: float) -> float:
+    """Return half the width of a sum's interval: its noise is that of two independent integers, weighted.
+
+    Where the noise of one is so small that it falls on few integers, its own half width counts.
+    """
+    parts = (((lattice.upper + lattice.lower) / 2, count_sd), (lattice.width_of_code, total_sd))
+    return math.hypot(*(factor * max(_Z * sd, noise.half_width(sd)) for factor, sd in parts))
 
 
 def std_row(key: tuple[str, ...], lattice: Lattice, count: Noised, total: Noised, squares: Noised) -> Row:

@@ -1,10 +1,9 @@
 """What `error=` can promise: how far the noise of an answer can reach, whatever the rows hold."""
 
-import math
 from collections.abc import Mapping
 from statistics import NormalDist
 
-from jali.estimates import noise
+from jali.estimates import moments, noise
 from jali.wire.dataset import Column
 from jali.wire.lattice import Lattice
 from jali.wire.statistics import Statistic
@@ -62,7 +61,5 @@ def reach(statistic: Statistic, columns: Mapping[str, Column], stddevs: Mapping[
     if kind == "missing":
         return noise.ratio_reach(stddevs[f"count:{name}"], rows, stddevs[f"count:{name}"], 1.0)
     if kind == "sum":
-        lattice = Lattice.of(columns[name])
-        middle = abs(lattice.upper + lattice.lower) / 2
-        return _Z * math.hypot(middle * stddevs[f"count:{name}"], lattice.width_of_code * stddevs[f"sum:{name}"])
+        return moments.sum_reach(Lattice.of(columns[name]), stddevs[f"count:{name}"], stddevs[f"sum:{name}"])
     return float(max(noise.half_width(stddev) for stddev in stddevs.values()))
