@@ -157,7 +157,13 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
     def _facts(self) -> list[str]:
         people = self.card.population
         size = f"about {people.units:,} {people.unit.value}s (the owner's public figure), population {people.name}"
-        return [size, *([self.card.description] if self.card.description else [])]
+        return [size, *([self.card.description] if self.card.description else []), self._timing()]
+
+    def _timing(self) -> str:
+        if not self.card.timed_release:
+            return "answers leave when they are ready: how long that takes may tell about rows"
+        late = f"; {self.card.late:,} were not ready, which may tell about rows" if self.card.late else ""
+        return f"answers leave at times that rows do not decide{late}"
 
     def _glance(self) -> BudgetView | str:
         """Return the budget, or why it is not known: printing never raises."""
