@@ -57,6 +57,15 @@ def test_what_does_not_follow_is_not_made_up() -> None:
     assert derivation.derived("rows", by_group) is None
 
 
+def test_only_what_could_follow_is_looked_for() -> None:
+    known = held(LEAVES) | {"categories:site": noised([1, 2, 3])}
+    for name in ("rows", "count:site", "bins:age:10"):
+        assert derivation.derivable(name)
+        assert derivation.derived(name, known) is not None
+    for name in ("sum:age", "tree:age", "rows by site", "categories:site", "distinct:age", "squares:age"):
+        assert not derivation.derivable(name)
+
+
 def test_the_most_exact_way_is_taken() -> None:
     known: Mapping[str, Noised] = {"count:age": noised([90, 10], 5.0), "count:site": noised([95, 5], 2.0)}
     assert derivation.derived("rows", known) == Noised(values=(100,), noise_stddev=2.0 * math.sqrt(2))

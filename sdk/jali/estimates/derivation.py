@@ -43,6 +43,15 @@ class Known(Mapping[str, Noised]):
         return len(self._held)
 
 
+def derivable(name: str) -> bool:
+    """Say whether a measurement of this name could follow from others at all.
+
+    >>> derivable("bins:age:20"), derivable("sum:age")
+    (True, False)
+    """
+    return name == "rows" or name.startswith(("bins:", "count:"))
+
+
 def derived(name: str, held: Mapping[str, Noised]) -> Noised | None:
     """Return a measurement as it follows from those that are held, the most exact way; None where it does not.
 

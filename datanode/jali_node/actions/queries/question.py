@@ -131,9 +131,9 @@ def known_answer(session: Session, question: Question) -> ReleaseRow | None:
 def _holds(row: ReleaseRow, wanted: Mapping[str, float]) -> bool:
     """Say whether a release has each measurement, or what it follows from, with no more noise than is wanted."""
     held: dict[str, float] = json.loads(row.noise)
-    missing = [name for name in wanted if name not in held]
-    if any(held[name] > noise for name, noise in wanted.items() if name in held):
+    if any(held[name] > noise if name in held else not derivation.derivable(name) for name, noise in wanted.items()):
         return False
+    missing = [name for name in wanted if name not in held]
     measured = {name: Noised(**noised) for name, noised in json.loads(row.measurements).items()} if missing else {}
     found = [(wanted[name], derivation.derived(name, measured)) for name in missing]
     return all(noised is not None and noised.noise_stddev <= noise for noise, noised in found)

@@ -79,6 +79,8 @@ def _share(row: Forecast, question: Question, rows: int) -> float | None:
         return row.expected / max(rows, 1)
     if row.figure in COUNTS:
         return row.half_width / max(rows, 1)
+    if row.figure == "distinct":
+        return row.half_width / max(row.expected, 1)
     if row.figure in ("mean", "quantile") or row.figure.endswith("%"):
         return row.half_width / _half_range(question, row)
     return None
