@@ -80,7 +80,7 @@ def _on_spark(element: hmac_sha256, compiler: SQLCompiler, **options: Any) -> st
     return _hmac(form, element, compiler, options)
 
 
-def rows(view: str, columns: Sequence[Column], bound: Bound) -> sa.Select[Any]:
+def rows(view: str | sa.FromClause, columns: Sequence[Column], bound: Bound) -> sa.Select[Any]:
     """Return the query for the rows that are read, with the card's columns.
 
     Args:
@@ -88,7 +88,7 @@ def rows(view: str, columns: Sequence[Column], bound: Bound) -> sa.Select[Any]:
         columns: the card's.
         bound: whose rows, and how many of each.
     """
-    table = sa.table(view, *(sa.column(column.name) for column in columns))
+    table = statement.table_of(view, columns)
     scan = statement.prepared(statement.Scan(table, dict(table.c.items())), columns)
     values = scan.values
     names = [column.name for column in columns]

@@ -31,6 +31,7 @@ from jali.wire.expression import (
     Power,
     Truth,
 )  # fmt: skip
+from jali_node.engine.words import is_nan
 
 Sql = ColumnElement[Any]
 _COMPARISONS = {"lt": "__lt__", "le": "__le__", "gt": "__gt__", "ge": "__ge__", "eq": "__eq__"}
@@ -80,11 +81,11 @@ class Compiler:
         """Return a number as a double within its bounds; what it is where something is missing means nothing."""
         match node:
             case Constant():
-                return sa.cast(node.value, sa.Double)
+                return sa.cast(0.0 if abs(node.value) < TINY else node.value, sa.Double)
             case ColumnValue():
                 return self._value(self._columns[node.name])
             case Clip():
-                return _within(self.number(node.of), (node.lower, node.upper))
+                return _snapped(_within(self.number(node.of), (node.lower, node.upper)))
             case Truth():
                 return sa.case((self.condition(node.of), sa.cast(1.0, sa.Double)), else_=sa.cast(0.0, sa.Double))
             case Arithmetic():
@@ -103,7 +104,7 @@ class Compiler:
         """Return whether a column has no value of its type, or none of its categories."""
         value = self._table.c[column.name]
         if column.type is ColumnType.NUMBER:
-            return sa.or_(value.is_(None), sa.func.isnan(value))
+            return sa.or_(value.is_(None), is_nan(value))
         if column.type is ColumnType.CATEGORY:
             return sa.or_(value.is_(None), value.not_in(column.categories))
         return value.is_(None)

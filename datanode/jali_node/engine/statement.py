@@ -34,11 +34,14 @@ from jali_node.engine.tally import (
     Tally,
     Term,
 )
+from jali_node.engine.words import flushed, is_nan, whole_sum
 
 Sql = ColumnElement[Any]
 Values = Mapping[str, Sql]
 HEIGHT, MISSING = "height of ", "missing in "
 """Before a column's name: how far it is above its lower bound, as a double, and whether it is missing."""
+TINY_SHARE = 2.0**-60
+"""A height below this share of the range has the first code and lies in the first bin, whatever these are."""
 KEY_LENGTH_MAX = 200
 """Texts are told apart by so many characters, as public categories are."""
 
@@ -76,11 +79,11 @@ def keys(asked: KeyCounts, scan: Scan) -> sa.Select[Any]:
     return counted.group_by(rows.c.key).having(sa.func.count() > asked.above)
 
 
-def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Sequence[Asked]) -> Scan:
+def scan(view: str | sa.FromClause, columns: Sequence[Column], selection: Selection, tallies: Sequence[Asked]) -> Scan:
     """Return a version's selected rows, with the columns that the tallies read.
 
     Args:
-        view: the version's name in the engine.
+        view: the version's name in the engine, or what stands for it.
         columns: the card's.
         selection: which rows, and what is derived.
         tallies: what will be computed.
@@ -88,12 +91,12 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
     read = {column.name for tally in tallies for column in tally.columns}
     chosen = selection.reduced(tuple(read))
     behind = set(chosen.behind(tuple(read)))
-    table = sa.table(view, *(sa.column(column.name) for column in columns if column.name in behind))
+    table = table_of(view, [column for column in columns if column.name in behind])
     counted = [column for column in chosen.columns(tuple(columns)) if column.name in read]
     if chosen.where is None and not chosen.derived:
         return prepared(Scan(table, dict(table.c.items())), counted)
     compiler = Compiler({column.name: column for column in columns}, table)
-    plain = [column for column in table.c if column.name in read]
+    plain = [column for column in table.c if column.name in read and column.name in behind]
     derived = {f"derived_{i}": node for i, node in enumerate(chosen.derived)}
     made = [compiler.derived(node).label(name) for name, node in derived.items()]
     query = sa.select(*plain, *made, sa.literal_column("1").label("of_row")).select_from(table)
@@ -102,6 +105,11 @@ def scan(view: str, columns: Sequence[Column], selection: Selection, tallies: Se
     source = query.subquery("selected")
     texts = {expression.text(node): source.c[name] for name, node in derived.items()}
     return prepared(Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts}), counted)
+
+
+def table_of(view: str | sa.FromClause, columns: Sequence[Column]) -> sa.FromClause:
+    """Return a view by its name, or what stands for it."""
+    return sa.table(view, *(sa.column(column.name) for column in columns)) if isinstance(view, str) else view
 
 
 def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
@@ -141,10 +149,10 @@ def _aggregate(term: Term, codes: Values, values: Values) -> Sql:
         case Distinct():
             return sa.func.count(sa.distinct(values[term.column.name]))
         case Product():
-            return sa.func.sum(codes[term.left.name] * codes[term.right.name])
+            return whole_sum(codes[term.left.name] * codes[term.right.name])
         case Power():
             code = codes[term.column.name]
-            return sa.func.sum(code * code if term.exponent == 2 else code)
+            return whole_sum(code * code if term.exponent == 2 else code)
 
 
 def _group(group: Group, values: Values) -> Sql:
@@ -190,7 +198,7 @@ def is_missing(column: Column, values: Values) -> Sql:
         return values[MISSING + column.name]
     value = values[column.name]
     if column.type is ColumnType.NUMBER:
-        return sa.or_(value.is_(None), sa.func.isnan(value))
+        return sa.or_(value.is_(None), is_nan(value))
     if column.type is ColumnType.CATEGORY:
         return sa.or_(value.is_(None), value.not_in(column.categories))
     return value.is_(None)
@@ -206,7 +214,7 @@ def _clamped(column: Column, values: Values) -> Sql:
 
 def _height(column: Column, values: Values) -> Sql:
     above = _clamped(column, values) - _literal(Lattice.of(column).lower, column)
-    return sa.cast(above, sa.Double)
+    return flushed(sa.cast(above, sa.Double), _span(column) * TINY_SHARE)
 
 
 def code_of(column: Column, values: Values) -> Sql:
