@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from jali.wire.dataset import Column, UnitKind
+from jali.wire.dataset import Card, Column, UnitKind
 from jali.wire.money import to_fixed
 from jali_node.actions.budgets.open_population import open_population
 from jali_node.actions.datasets import synthesize as action
+from jali_node.actions.datasets.register_dataset import register_dataset
 from jali_node.actions.datasets.synthesize import PROJECT, Wish, cells, quoted, synthesize
 from jali_node.commands import node as command
 from jali_node.engine.tally import Bins, Categories
@@ -34,12 +35,12 @@ class StandIn:
     """Draws codes evenly, and remembers what it was given."""
 
     def __init__(self) -> None:
-        self.rho = 0.0
+        self.rho, self.rows_each = 0.0, 0
         self.given: list[Mapping[str, NDArray[np.int64]]] = []
         self.failing = 0
 
-    def mechanism(self, sizes: Mapping[str, int], rho: float) -> "StandIn":
-        self.rho = rho
+    def mechanism(self, sizes: Mapping[str, int], rho: float, rows_each: int) -> "StandIn":
+        self.rho, self.rows_each = rho, rows_each
         return self
 
     def drawn(self, made: Any, codes: Any, sizes: Mapping[str, int], rows: int) -> dict[str, NDArray[np.int64]]:
@@ -185,16 +186,24 @@ def test_a_wish_that_does_not_fit_is_refused_by_name(house: Any, wish: dict[str,
         quoted(house.node, Wish(**{"dataset": "visits", "rows": 10, "epsilon": 0.5, **wish}))
 
 
-def test_a_price_below_any_noise_and_units_that_are_entities_are_refused(
-    house: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_price_below_any_noise_is_refused(house: Any) -> None:
     with pytest.raises(EpsilonTooSmall):
         quoted(house.node, Wish("visits", 10, 1e-6))
-    open_population(house.node, "others", UnitKind.ENTITY, 100, 1.0, 1e-6)
-    found = quoted(house.node, Wish("visits", 10, 0.5)).registered
-    found.population.unit = UnitKind.ENTITY
-    with pytest.raises(InvalidRequest, match="whose unit is a row"):
-        action._groups(found, ())
+
+
+def test_units_that_are_entities_count_with_all_the_rows_that_are_read_of_them(house: Any, stand_in: StandIn) -> None:
+    open_population(house.node, "persons", UnitKind.ENTITY, 100, 2.0, 1e-6)
+    card = {
+        "name": "stays", "title": "Stays", "population": "persons", "entity": "age", "max_rows": 3,
+        "columns": [column.model_dump(mode="json") for column in house.card.columns],
+    }  # fmt: skip
+    register_dataset(house.node, house.folder / "visits.parquet", Card.model_validate(card))
+    assert quoted(house.node, Wish("stays", 10, 0.5)).sizes == {"weight": 21, "site": 4}, "no row says whose it is"
+    with pytest.raises(InvalidRequest, match="column age says whose row it is"):
+        quoted(house.node, Wish("stays", 10, 0.5, ("age", "site")))
+    synthesize(house.node, Wish("stays", 10, 0.5))
+    assert stand_in.rows_each == 3
+    assert len(stand_in.given[0]["site"]) == 3 * 101, "no more than three rows of any age"
 
 
 def test_rho_is_never_rounded_above_what_is_charged(house: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import jali
 from jali import errors
 from jali.dataset import RemoteDataset
 from jali_node.engine.warehouse import Warehouse
@@ -158,6 +159,16 @@ def test_a_failure_is_answered_as_an_empty_map_at_the_same_price(
     assert house.population()["spent"] == empty.population()["spent"] > 0
     assert house.population()["keys_delta_left"] == 9e-8
     assert TELLTALE not in failed.text + caplog.text
+
+
+def test_a_federation_asks_no_node_for_values_that_others_may_withhold(build_house: Any) -> None:
+    houses = [build_house(rows=rows(), types=TYPES, columns=COLUMNS, cap=20.0, name=name) for name in ("Aare", "Inn")]
+    for each in houses:
+        each.grant(epsilon=15.0)
+    everywhere = jali.Federation([each.sdk() for each in houses])["visits"]
+    with pytest.raises(errors.NotCombinable):
+        everywhere["drug"].top(epsilon=1.0, delta=1e-8)
+    assert [each.population()["spent"] for each in houses] == [0.0, 0.0]
 
 
 def test_an_answer_in_which_nothing_shows_can_be_looked_at(build_house: Any) -> None:

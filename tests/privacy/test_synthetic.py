@@ -14,9 +14,10 @@ SIZES = {"age": 21, "ward": 5, "ill": 3}
 RHO = 0.05
 
 
-def test_the_mechanism_costs_no_more_than_the_event() -> None:
-    made = synthetic.mechanism(SIZES, RHO)
-    assert 0.99 * RHO < made.map([synthetic.Bound(per_group=1)]) <= RHO
+@pytest.mark.parametrize("rows_each", [1, 5])
+def test_the_mechanism_costs_no_more_than_the_event(rows_each: int) -> None:
+    made = synthetic.mechanism(SIZES, RHO, rows_each)
+    assert 0.99 * RHO < made.map([synthetic.Bound(per_group=rows_each)]) <= RHO
 
 
 def test_rows_keep_what_hangs_together_and_stay_within_the_codes() -> None:

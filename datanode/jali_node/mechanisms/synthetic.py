@@ -28,28 +28,29 @@ def missing() -> str:
     return next((name for name in NEEDED if find_spec(name) is None), "")
 
 
-def mechanism(sizes: Mapping[str, int], rho: float) -> Any:
+def mechanism(sizes: Mapping[str, int], rho: float, rows_each: int = 1) -> Any:
     """Return the mechanism over rows of codes; it is made of public facts alone.
 
     Args:
         sizes: how many codes each column has, counted from 0.
-        rho: the charged `Concentrated` event's; one row more or less is one privacy unit more or less.
+        rho: the charged `Concentrated` event's, for one privacy unit more or less.
+        rows_each: how many rows a privacy unit has at most: so far apart, in rows added and removed, are neighbours.
 
     Raises:
         RuntimeError: OpenDP's own map finds the mechanism dearer than the event.
     """
     columns = [dp.series_domain(name, dp.atom_domain(T="i64")) for name in sizes]
-    one_row = [Bound(per_group=1)]
+    one_unit = [Bound(per_group=rows_each)]
     made, _, _ = make_contingency_table(
         dp.lazyframe_domain(columns),
         dp.frame_distance(dp.symmetric_distance()),
         dp.zero_concentrated_divergence(),
-        one_row,
+        one_unit,
         rho,
         keys={name: list(range(size)) for name, size in sizes.items()},
         algorithm=MST(),
     )
-    cost: float = made.map(one_row)  # type: ignore[no-untyped-call]
+    cost: float = made.map(one_unit)  # type: ignore[no-untyped-call]
     if Fraction(cost) > Fraction(rho):
         raise RuntimeError("the mechanism costs more than the event that was charged for it")
     return made

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.dataset import Column, ColumnType, UnitKind
+from jali.wire.dataset import Column, ColumnType
 from jali.wire.ids import PREFIX_PROJECT, new_id
 from jali.wire.mock import ROWS_MAX, Cell, MockKind
 from jali.wire.money import EPSILON_MAX, digest, from_fixed, to_fixed
@@ -74,7 +74,7 @@ def quoted(node: Node, wish: Wish) -> Offer:
     """Return what a wish would cost; free, and no row is read.
 
     Raises:
-        InvalidRequest: there is no such dataset or column, or its units are entities.
+        InvalidRequest: there is no such dataset or column, or a column will not do.
         EpsilonTooSmall: no noise is large enough.
     """
     with node.database.reading() as session:
@@ -108,7 +108,7 @@ def synthesize(node: Node, wish: Wish) -> Offer:
     offer = quoted(node, wish)
     source = snapshot(offer.registered)
     source.file.refuse_if_changed()
-    made = synthetic.mechanism(offer.sizes, offer.event.rho)
+    made = synthetic.mechanism(offer.sizes, offer.event.rho, offer.registered.card.max_rows or 1)
     with node.database.writing() as session:
         spend = book.begin(session, book.reserve(session, _purchase(session, offer)).id).id
     try:
@@ -122,9 +122,10 @@ def synthesize(node: Node, wish: Wish) -> Offer:
 
 def _groups(found: Registered, names: Sequence[str]) -> tuple[Bins | Categories, ...]:
     """Return the codes that columns are read as: declared categories, or equal bins over public bounds."""
-    if found.population.unit != UnitKind.ROW:
-        raise InvalidRequest("synthetic rows are for populations whose unit is a row", field="dataset")
-    known = {column.name: column for column in found.card.columns}
+    entity = found.card.entity
+    if entity in names:
+        raise InvalidRequest(f"column {entity} says whose row it is, which no synthetic row can", field="columns")
+    known = {column.name: column for column in found.card.columns if column.name != entity}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InvalidRequest(f"the card has no column {unknown[0]}", field="columns")
