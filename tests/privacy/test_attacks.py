@@ -8,6 +8,7 @@ import pytest
 
 from jali.wire.dataset import Column
 from jali.wire.selection import Selection
+from jali_node.engine.bounded import Bound
 from jali_node.statistics import BY_KIND
 from jali_node.statistics.plan import plan
 
@@ -113,6 +114,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "crosstab": {"keys": ["site", "cut(age, [0, 50, 100])"]},
     "group_by": {"keys": ["site"], "of": {"kind": "mean", "column": "age"}},
 }
+CUT = {"op": "cut", "of": {"op": "column", "name": "age"}, "edges": [0, 50, 100]}
 LEAVING = [
     {"age": -(2**63), "weight": -1e308, "site": "north"},
     {"age": 2**63 - 1, "weight": math.inf, "site": "south"},
@@ -136,8 +138,7 @@ def test_values_beyond_their_bounds_count_as_the_bounds(laboratory: Any, statist
     `top` is left out: values without a public list are told apart as they are written.
     """
     asked = statistic({"kind": kind, **FORMS.get(kind, {"column": "weight"})})
-    cut = {"op": "cut", "of": {"op": "column", "name": "age"}, "edges": [0, 50, 100]}
-    selection = Selection.model_validate({"derived": [cut]})
+    selection = Selection.model_validate({"derived": [CUT]})
     planned = plan(asked, CARD, 5.0, terms, selection=selection)
     found = []
     for table in (LEAVING, CLAMPED):
@@ -158,3 +159,37 @@ def test_a_sum_that_would_overflow_saturates_and_noise_is_still_drawn(
     assert planned.noised(exact).keys() == planned.noise.keys()
     squares = {part.measurement.name: part.measurement.read(exact[part.measurement.tally]) for part in planned.parts}
     assert squares["squares:weight"].tolist() == [5000 * 81920**2]
+
+
+@pytest.fixture(scope="module")
+def crowd(laboratory: Any) -> list[Any]:
+    """Return a table of entities where one has 10,000 rows at the upper bounds, and the same without it."""
+    columns = (*CARD, Column(name="person", type="text"))
+    others = [{"age": i, "weight": 2.0 * i, "site": "north", "person": f"p{i % 20}"} for i in range(100)]
+    heavy = [{"age": 100, "weight": 200.0, "site": "south", "person": "heavy"}] * 10_000
+    found = []
+    for rows in ([*others, *heavy], others):
+        path = laboratory.write(rows[:100], {**TYPES, "person": "VARCHAR"})
+        if rows[100:]:
+            again = "INSERT INTO t SELECT ?, ?, ?, ? FROM range(?)"
+            laboratory.writer.execute(again, [*heavy[0].values(), len(heavy)])
+            laboratory.writer.table("t").write_parquet(str(path))
+        bound = Bound("person", 4, bytes(32))
+        found.append(laboratory.warehouse.register(f"ver_{path.stem}", path, columns, bound))
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(BY_KIND.keys() - {"top"}))
+def test_an_entity_with_ten_thousand_rows_moves_no_answer_beyond_its_charge(
+    laboratory: Any, statistic: Any, terms: Any, crowd: list[Any], kind: str
+) -> None:
+    selection = Selection.model_validate({"derived": [CUT]})
+    asked = statistic({"kind": kind, **FORMS.get(kind, {"column": "weight"})})
+    planned = plan(asked, crowd[0].columns, 5.0, terms, selection=selection, max_rows=4, entity="person")
+    with_it, without = (laboratory.warehouse.tallies(table, planned.tallies, selection) for table in crowd)
+    for part in planned.parts:
+        one, other = (part.measurement.read(exact[part.measurement.tally]) for exact in (with_it, without))
+        squared = sum(int(a - b) ** 2 for a, b in zip(one.tolist(), other.tolist(), strict=True))
+        assert squared <= part.sensitivity**2, f"{part.measurement.name} moved by {math.sqrt(squared)}"
+    if kind == "count":
+        assert squared == 16, "four of its rows are read"
