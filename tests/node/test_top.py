@@ -12,6 +12,9 @@ import pytest
 import jali
 from jali import errors
 from jali.dataset import RemoteDataset
+from jali.wire.dataset import Card, UnitKind
+from jali_node.actions.budgets.open_population import open_population
+from jali_node.actions.datasets.register_dataset import register_dataset
 from jali_node.engine.warehouse import Warehouse
 
 TELLTALE = "patient-4711"
@@ -169,6 +172,21 @@ def test_a_federation_asks_no_node_for_values_that_others_may_withhold(build_hou
     with pytest.raises(errors.NotCombinable):
         everywhere["drug"].top(epsilon=1.0, delta=1e-8)
     assert [each.population()["spent"] for each in houses] == [0.0, 0.0]
+
+
+def test_a_value_that_one_person_has_a_thousand_times_never_shows(build_house: Any) -> None:
+    of_many = [{"drug": "aspirin", "ward": "a", "code": person, "dose": 0.5} for person in range(600)] * 3
+    of_one = [{"drug": TELLTALE, "ward": "b", "code": 1000, "dose": 0.5}] * 1000
+    house = build_house(rows=[*of_many, *of_one], types=TYPES, columns=COLUMNS)
+    open_population(house.node, "persons", UnitKind.ENTITY, 600, 20.0, 1e-6)
+    card = {"name": "stays", "title": "Stays", "population": "persons", "columns": COLUMNS}
+    by_person = Card.model_validate({**card, "entity": "code", "max_rows": 2})
+    house.dataset = register_dataset(house.node, house.folder / "visits.parquet", by_person).id
+    house.grant(epsilon=15.0)
+    answer = house.sdk()["stays"]["drug"].top(epsilon=5.0, delta=1e-8)
+    assert [row.key for row in answer.rows] == [("aspirin",)]
+    assert answer.rows[0].value == pytest.approx(1200, abs=60), "two of each person's three rows"
+    assert "values with fewer than some" in repr(house.sdk()["stays"].quote["drug"].top(epsilon=4.0, delta=1e-8))
 
 
 def test_an_answer_in_which_nothing_shows_can_be_looked_at(build_house: Any) -> None:
