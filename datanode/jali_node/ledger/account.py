@@ -6,6 +6,7 @@ and sound however the next question is chosen.
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from jali.wire.budget import Budget
 from jali.wire.money import DELTA_UNITS, FIXED_MAX, from_fixed
@@ -34,7 +35,7 @@ class Account:
         """Say whether one more cost keeps the promise."""
         return self.fits_pool(cost) and any(
             used + new <= self.cap - offset
-            for used, new, offset in zip(self._used, cost.rdp, self.terms.offsets, strict=True)
+            for used, new, offset in zip(self.used, cost.rdp, self.terms.offsets, strict=True)
         )
 
     def fits_pool(self, cost: Charge) -> bool:
@@ -56,12 +57,7 @@ class Account:
 
     def left(self) -> int:
         """Return the largest stand-alone price (1e-12) of one Gaussian release that still fits, 0 if none does."""
-        rooms = [self.cap - offset - used for offset, used in zip(self.terms.offsets, self._used, strict=True)]
-        rho = max(Fraction(room, order) for room, order in zip(rooms, self.terms.orders, strict=True))
-        if rho <= 0:
-            return 0
-        costs = tuple(min(FIXED_MAX, int(rho * order)) for order in self.terms.orders)
-        return min(self.cap, price(Charge(costs), self.terms))
+        return _left(self)
 
     def pool_left(self) -> int:
         """Return how much delta (1e-18) releases of unknown keys may still take."""
@@ -83,8 +79,19 @@ class Account:
         return price(Charge(costs), self.terms) if any(costs) else 0
 
     @property
-    def _used(self) -> tuple[int, ...]:
+    def used(self) -> tuple[int, ...]:
+        """What is spent and what is held."""
         return _plus(self.spent, self.held)
+
+
+@lru_cache(maxsize=1024)
+def _left(account: Account) -> int:
+    rooms = [account.cap - offset - used for offset, used in zip(account.terms.offsets, account.used, strict=True)]
+    rho = max(Fraction(room, order) for room, order in zip(rooms, account.terms.orders, strict=True))
+    if rho <= 0:
+        return 0
+    costs = tuple(min(FIXED_MAX, int(rho * order)) for order in account.terms.orders)
+    return min(account.cap, price(Charge(costs), account.terms))
 
 
 def _plus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

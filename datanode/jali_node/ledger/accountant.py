@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from jali.wire.budget import PrivacyLoss
 from jali.wire.money import EPSILON_UNITS, FIXED_MAX
@@ -71,6 +72,7 @@ def loss(cost: Charge, terms: Terms) -> PrivacyLoss:
     return PrivacyLoss(orders=terms.orders, rdp=cost.rdp, offsets=terms.offsets, delta=cost.delta)
 
 
+@lru_cache(maxsize=4096)
 def concentrated_for(epsilon: int, terms: Terms, parts: int) -> Fraction:
     """Return the largest zero-concentrated loss rho such that `parts` Gaussians sharing it cost at most `epsilon`.
 

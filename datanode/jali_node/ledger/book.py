@@ -10,6 +10,7 @@ Each step locks the rows it changes, so two processes cannot spend the same budg
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -91,7 +92,12 @@ def account(row: AccountRow) -> Account:
 
 def terms(row: AccountRow) -> Terms:
     """Return the terms an account was opened with."""
-    stored = json.loads(row.terms)
+    return _terms(row.terms)
+
+
+@lru_cache(maxsize=1024)
+def _terms(text: str) -> Terms:
+    stored = json.loads(text)
     return Terms(tuple(stored["orders"]), tuple(stored["offsets"]), stored["delta"], stored["pool"])
 
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_TOKEN, new_id
@@ -15,6 +15,14 @@ from jali_node.tables import MemberRow, PersonRow, TokenRow
 
 MARK = "jali_"
 """Tokens begin with it, so that scanners for leaked secrets can find them."""
+
+_BEHIND = (
+    select(TokenRow.expires_at, PersonRow.id, PersonRow.name, PersonRow.role, MemberRow.project_id)
+    .join(PersonRow, PersonRow.id == TokenRow.person_id)
+    .outerjoin(MemberRow, MemberRow.person_id == PersonRow.id)
+    .where(TokenRow.sha256 == bindparam("sha256"))
+)
+"""Written down once: every request asks it."""
 
 
 def issue(session: Session, person_id: str, days: int, now: datetime) -> tuple[TokenRow, str]:
@@ -41,14 +49,13 @@ def caller(session: Session, text: str | None, now: datetime | None = None) -> C
     """
     if not text:
         raise NotSignedIn("send a token as 'Authorization: Bearer jali_...'; an owner makes one with jali node token")
-    token = session.scalars(select(TokenRow).where(TokenRow.sha256 == hashed(text))).one_or_none()
-    if token is None:
+    found = session.execute(_BEHIND, {"sha256": hashed(text)}).all()
+    if not found:
         raise NotSignedIn("this node does not know the token; ask an owner for a new one")
-    if token.expires_at <= (now or datetime.now(UTC)):
-        raise TokenExpired(f"the token expired on {token.expires_at:%Y-%m-%d}; ask an owner for a new one")
-    person = session.get_one(PersonRow, token.person_id)
-    projects = session.scalars(select(MemberRow.project_id).where(MemberRow.person_id == person.id))
-    return Caller(person.id, person.name, Role(person.role), frozenset(projects))
+    expires_at, person_id, name, role, _ = found[0]
+    if expires_at <= (now or datetime.now(UTC)):
+        raise TokenExpired(f"the token expired on {expires_at:%Y-%m-%d}; ask an owner for a new one")
+    return Caller(person_id, name, Role(role), frozenset(row.project_id for row in found if row.project_id))
 
 
 def hashed(text: str) -> str:

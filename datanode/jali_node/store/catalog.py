@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ class Registered:
     @property
     def card(self) -> Card:
         """The public card of this version."""
-        return Card.model_validate(json.loads(self.version.card))
+        return _card(self.version.card)
 
     def shown(self) -> Dataset:
         """Return the dataset as the catalog shows it."""
@@ -45,6 +46,11 @@ class Registered:
             rows=card.rows,
             registered_at=self.version.registered_at,
         )
+
+
+@lru_cache(maxsize=256)
+def _card(text: str) -> Card:
+    return Card.model_validate(json.loads(text))
 
 
 def registered(session: Session, dataset_id: str) -> Registered:

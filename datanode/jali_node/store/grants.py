@@ -2,24 +2,25 @@
 
 import json
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from jali_node.tables import GrantRow
 
+_FOR_QUESTION = (
+    select(GrantRow)
+    .where(
+        GrantRow.person_id == bindparam("person"),
+        GrantRow.project_id == bindparam("project"),
+        GrantRow.dataset_id == bindparam("dataset"),
+    )
+    .order_by(GrantRow.created_at.desc(), GrantRow.id.desc())
+)
+
 
 def for_question(session: Session, person_id: str, project_id: str, dataset_id: str) -> list[GrantRow]:
     """Return a person's grants for a dataset and project, newest first."""
-    query = (
-        select(GrantRow)
-        .where(
-            GrantRow.person_id == person_id,
-            GrantRow.project_id == project_id,
-            GrantRow.dataset_id == dataset_id,
-        )
-        .order_by(GrantRow.created_at.desc(), GrantRow.id.desc())
-    )
-    return list(session.scalars(query))
+    return list(session.scalars(_FOR_QUESTION, {"person": person_id, "project": project_id, "dataset": dataset_id}))
 
 
 def names(stored: str | None) -> frozenset[str] | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from jali.wire.budget import PrivacyLoss
@@ -17,6 +17,15 @@ from jali.wire.statistics import Statistic
 from jali_node.tables import ReleaseRow
 
 _STATISTIC: TypeAdapter[Statistic] = TypeAdapter(Statistic)
+_OF_SAME_ROWS = (
+    select(ReleaseRow)
+    .where(
+        ReleaseRow.version_id == bindparam("version"),
+        ReleaseRow.rows == bindparam("rows"),
+        ReleaseRow.project_id == bindparam("project"),
+    )
+    .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
+)
 
 
 def same_question(session: Session, version_id: str, question: str) -> Sequence[ReleaseRow]:
@@ -31,12 +40,7 @@ def same_question(session: Session, version_id: str, question: str) -> Sequence[
 
 def of_same_rows(session: Session, version_id: str, project_id: str, rows: str) -> Sequence[ReleaseRow]:
     """Return a project's releases about the same rows of one dataset version, the dearest first."""
-    query = (
-        select(ReleaseRow)
-        .where(ReleaseRow.version_id == version_id, ReleaseRow.rows == rows, ReleaseRow.project_id == project_id)
-        .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
-    )
-    return session.scalars(query).all()
+    return session.scalars(_OF_SAME_ROWS, {"version": version_id, "project": project_id, "rows": rows}).all()
 
 
 def of_project(session: Session, project_id: str) -> Sequence[ReleaseRow]:
