@@ -7,13 +7,17 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow test-browser test-all check docs clean
+.PHONY: help demo notebooks dev test test-slow test-browser test-all check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 demo: $(VENV)/.demo ## three data nodes and a tour; ARGS=--exit ends at once
 	@$(BIN)/jali demo $(ARGS)
+
+notebooks: $(VENV)/.demo ## the tutorials in JupyterLab; they start the nodes that they need
+	@$(INSTALL) ipykernel jupyterlab
+	@$(BIN)/jupyter lab docs/notebooks $(ARGS)
 
 dev: $(VENV)/.dev ## everything for working on Jali, in .venv
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -13,15 +14,17 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_saved_profile_reads_well_without_network_or_scripts(
-    clinic: object, browser: Browser, tmp_path: Path, screenshot: Callable[[Page, str], Path], scheme: str
+    clinic: Any, browser: Browser, tmp_path: Path, screenshot: Callable[[Page, str], Path], scheme: str
 ) -> None:
-    visits = clinic.scientist["visits"]  # type: ignore[attr-defined]
+    scientist, owner = clinic.scientist, clinic.owner
+    visits = scientist["visits"]
     wish = visits.request_access(purpose="a page for colleagues", epsilon=2.0)
-    owner = clinic.owner.owner  # type: ignore[attr-defined]
-    for waiting in owner.requests():
+    for waiting in owner.owner.requests():
         if waiting.id == wish.id:
-            owner.decide(waiting, RequestStatus.GRANTED)
+            owner.owner.decide(waiting, RequestStatus.GRANTED)
     path = visits.profile(epsilon=0.5).save(tmp_path / "profile.html")
+    for signed_in in (scientist, owner):
+        signed_in.transport.close()
     asked: list[str] = []
     context = browser.new_context(
         viewport={"width": 1100, "height": 900},

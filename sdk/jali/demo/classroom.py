@@ -22,8 +22,8 @@ from jali.wire.request import RequestStatus
 LOOKS_EVERY_S = 0.5
 
 
-def clinic() -> House:
-    """Start a node with the made-up clinic's visits, where a privacy unit is a person.
+def clinic(unit: str = "entity") -> House:
+    """Start a node with the made-up clinic's visits, where a privacy unit is a person; with "row", a single visit.
 
     Example::
 
@@ -32,11 +32,11 @@ def clinic() -> House:
     """
     from jali.demo import cohort
 
-    return _opened((cohort.part(),))["Clinic"]
+    return _opened((cohort.part(unit),))["Clinic"]
 
 
-def insurers() -> Mapping[str, House]:
-    """Start three nodes, each with one insurer's part of the RAND Health Insurance Experiment, by name.
+def insurers(*names: str) -> Mapping[str, House]:
+    """Start three nodes, each with one insurer's part of the RAND Health Insurance Experiment, or those of these names.
 
     Raises:
         ImportError: statsmodels, which brings the data, is not there.
@@ -45,7 +45,7 @@ def insurers() -> Mapping[str, House]:
         from jali.demo import table
     except ImportError as failure:
         raise ImportError("these data come with an extra: pip install 'jali[demo]'") from failure
-    return _opened(table.parts())
+    return _opened(tuple(part for part in table.parts() if not names or part.name in names))
 
 
 def _opened(parts: tuple[Part, ...]) -> dict[str, House]:

@@ -14,7 +14,7 @@ from jali.demo.part import Part, read
 from jali.wire.dataset import Card
 
 SEED = 20_260_101
-PERSONS, VISITS_MAX, READ = 2_500, 40, 16
+PERSONS, VISITS_MAX, READ = 2_500, 40, 8
 """READ of a person's visits count at most: more noise for more, and fewer would leave many visits out."""
 SITES = {"north": 0.38, "south": 0.27, "east": 0.22, "harbour": 0.13}
 DIABETES = ("metformin", "insulin glargine", "empagliflozin", "semaglutide", "gliclazide", "sitagliptin")
@@ -29,8 +29,8 @@ title = "Visits to a clinic, made up"
 description = "One row is one visit. Bounds, categories and units are from the clinic's data dictionary."
 population = "patients"
 entity = "person"
-max_rows = 16
-rows = 19000
+max_rows = 8
+rows = 14000
 
 [columns.person]
 type = "text"
@@ -149,7 +149,10 @@ def card() -> Card:
     return read(CARD)
 
 
-def part() -> Part:
-    """Return the clinic."""
+def part(unit: str = "entity") -> Part:
+    """Return the clinic: a privacy unit is a person ("entity"), or for comparison a single visit ("row")."""
     visits = rows()
-    return Part("Clinic", "clinic", visits, visits.head(0), PERSONS, ".parquet", CARD, "entity")
+    if unit == "row":
+        card = CARD.replace(f'entity = "person"\nmax_rows = {READ}\nrows = 14000\n', "")
+        return Part("Clinic", "clinic", visits, visits.head(0), len(visits), ".parquet", card)
+    return Part("Clinic", "clinic", visits, visits.head(0), PERSONS, ".parquet", CARD, unit)

@@ -82,7 +82,7 @@ def inline(profile: "Profile") -> str:
 def _header(profile: "Profile", title: str) -> str:
     made = f"{profile.releases[0].created_at:%d %B %Y, %H:%M} UTC"
     where = markup.escaped(f"{' and '.join(profile.receipt.nodes)} · {made}{profile.selection.describe()}")
-    how = "Differentially private: every figure carries noise, and the interval that holds it with 95 % confidence."
+    how = "Differentially private: every figure carries noise; beneath it, the 95 % interval without noise."
     return f'<header><p class="mark">jali</p><h1>{markup.escaped(title)}</h1><p>{where}</p><p>{how}</p></header>'
 
 

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jali.eda.charts.picture import Bins, Boxes, Curve, Grid, Mark, Picture, Ranks
 
@@ -24,7 +24,6 @@ STYLE: Mapping[str, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
-    "figure.dpi": 110,
     "font.size": 9.5,
     "grid.color": "#e6ebea",
     "grid.linewidth": 0.8,
@@ -50,9 +49,12 @@ def drawn(picture: Picture, ax: "Axes | None" = None) -> "Axes":
         ImportError: matplotlib is not there.
     """
     matplotlib, pyplot = _matplotlib()
+    if ax is None:
+        # Not within the context: the first figure sets a notebook's backend up, and the context would undo that.
+        figure = pyplot.figure(figsize=(WIDTH, _height(picture)), layout="constrained", dpi=110)
+        with matplotlib.rc_context(dict(STYLE)):
+            return drawn(picture, figure.add_subplot())
     with matplotlib.rc_context(dict(STYLE)):
-        if ax is None:
-            ax = cast("Axes", pyplot.subplots(figsize=(WIDTH, _height(picture)), layout="constrained")[1])
         _KINDS[type(picture)](ax, picture)
         _headed(ax, picture.title, picture.note)
     return ax
