@@ -10,7 +10,7 @@ from scipy import stats
 from jali.estimates import derivation, tree
 from jali.wire.release import Noised
 
-ANSWERS = 4000
+ANSWERS = 800
 
 
 def noised(values: list[int], stddev: float = 0.0) -> Noised:
@@ -73,7 +73,7 @@ def test_the_most_exact_way_is_taken() -> None:
 
 @pytest.mark.parametrize("bins", [4, 10, 16, 20, 64])
 def test_bins_of_a_noised_tree_have_at_most_the_noise_that_is_stated(bins: int) -> None:
-    """Mean squares of 4000 draws a bin (chi-square), false-alarm rate 1e-6 a test; the least exact bin meets it."""
+    """Mean squares of 800 draws a bin (chi-square), false-alarm rate 1e-6 a test; the least exact bin meets it."""
     rng, stddev, exact = np.random.default_rng(3), 40.0, held(LEAVES)
     truth = np.array(LEAVES).reshape(bins, -1).sum(axis=1)
     noise = np.rint(rng.normal(0, stddev, (ANSWERS, tree.NODES)))

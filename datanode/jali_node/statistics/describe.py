@@ -3,6 +3,10 @@
 Sensitivity: as in `mean` and `quantiles`; a squared code is at most steps^2, so one row moves their sum by at most
 that. The measurements of all columns are released together and compose (zero-concentrated: Bun and Steinke 2016,
 Lemma 1.7).
+
+The split within a column does not depend on its range: against any public range each figure's relative half width is in
+proportion to 1 / sqrt(share). It lies within 7 % of the best geometric mean of those of all nine figures; minimising the
+largest instead would more than double every mean's noise for quantiles a third narrower (docs/reference/statistics).
 """
 
 import numpy as np

@@ -21,4 +21,4 @@ class Missing(Ask):
 
     def describe(self) -> str:
         """Say what is asked."""
-        return f"missing values of {self.column}"
+        return f"share of missing values of {self.column}"
