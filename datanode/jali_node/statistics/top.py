@@ -1,8 +1,8 @@
 """Row counts of a column's values where no list of these is public.
 
-Sensitivity: one row has one value, so it moves the counts by 1 in the Euclidean norm; an entity with at most m rows by at
-most m (all on one value), and it can be what m values owe their presence to, each with a count of at most m. Which values
-there are is private: see `jali_node.mechanisms.thresholded` for what that costs.
+Sensitivity: one row has one value, so it moves the counts by 1 in the Euclidean norm; an entity with at most m rows by
+at most m (all on one value), and it can be what m values owe their presence to, each with a count of at most m. Which
+values there are is private: see `jali_node.mechanisms.thresholded` for what that costs.
 """
 
 from jali.wire.dataset import ColumnType
