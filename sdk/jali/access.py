@@ -2,7 +2,7 @@
 
 import time
 
-from jali import errors
+from jali import errors, progress
 from jali.eda import markup
 from jali.transport import Transport
 from jali.wire import request
@@ -53,16 +53,19 @@ class AccessRequest:
         Raises:
             DecisionPending: the time is over and there is no decision. The request stays.
         """
-        deadline = time.monotonic() + timeout_s
-        while self.refresh().status is RequestStatus.SUBMITTED:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise errors.DecisionPending(
-                    f"the owner has not decided about {self.id} within {timeout_s:g} s; the request "
-                    "stays: wait() again or look with refresh()",
-                    facts={"request": self.id, "timeout_s": timeout_s},
-                )
-            time.sleep(min(poll_s, left_s))
+        started = time.monotonic()
+        with progress.waiting(f"waiting for the owner's word on {self.id}", timeout_s, "s") as wait:
+            while self.refresh().status is RequestStatus.SUBMITTED:
+                waited_s = time.monotonic() - started
+                wait.reach(min(waited_s, timeout_s))
+                if waited_s >= timeout_s:
+                    raise errors.DecisionPending(
+                        f"the owner has not decided about {self.id} within {timeout_s:g} s; the request "
+                        "stays: wait() again or look with refresh()",
+                        facts={"request": self.id, "timeout_s": timeout_s},
+                    )
+                time.sleep(min(poll_s, timeout_s - waited_s))
+            wait.outcome = f"{self.id} was {self.status.value}"
         return self
 
     def __repr__(self) -> str:

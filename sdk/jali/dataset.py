@@ -155,9 +155,18 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         return f"{self.card.name} · {self.card.title} · at {self._remote.info.name}"
 
     def _facts(self) -> list[str]:
+        return [self._unit(), *([self.card.description] if self.card.description else []), self._timing()]
+
+    def _unit(self) -> str:
+        """Say whom the answers protect, and how many there are."""
         people = self.card.population
-        size = f"about {people.units:,} {people.unit.value}s (the owner's public figure), population {people.name}"
-        return [size, *([self.card.description] if self.card.description else []), self._timing()]
+        if self.card.entity is None:
+            return f"about {people.units:,} rows (the owner's public figure), population {people.name}"
+        return (
+            f"about {people.units:,} entities (the owner's public figure), population {people.name}; each is protected "
+            f"with all its rows: at most {self.card.max_rows} of one {self.card.entity} are read, about "
+            f"{self.card.size:,} in all"
+        )
 
     def _timing(self) -> str:
         if not self.card.timed_release:

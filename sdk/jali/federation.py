@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 
-from jali import errors
+from jali import errors, progress
 from jali.eda import answer, markup
 from jali.eda.desk import Desk
 from jali.eda.facts import Facts, Price
@@ -271,9 +271,11 @@ class FederatedAskDesk(_FederatedDesk, Desk[NoisyFigure, NoisyTable]):
             if not quote.fits:
                 facts = {"price": quote.price, "left": quote.quote.left_before}
                 raise errors.BudgetExhausted(f"{node}: {quote.bill}; no node was charged", facts=facts)
-        answered, failed = _outcomes(
-            self._members, lambda remote: remote.ask(statistic, self.selection, price, insist=True)
-        )
+        with progress.waiting(statistic.describe(), len(self._members), "nodes") as wait:
+            answered, failed = _outcomes(
+                self._members, lambda remote: remote.ask(statistic, self.selection, price, insist=True), wait.reach
+            )
+            wait.outcome = f"{len(answered)} of {len(self._members)} nodes answered"
         if failed:
             raise _refusal(answered, failed)
         return Receipt(tuple(answered.values()), tuple(answered), self._disjoint)
@@ -329,8 +331,10 @@ def _sharing(disjoint: bool) -> str:
     return "no person is at two nodes, the owners attest" if disjoint else "people may be at several nodes"
 
 
-def _outcomes(members: Mapping[str, M], act: Callable[[M], R]) -> tuple[dict[str, R], dict[str, errors.JaliError]]:
-    """Do something at all nodes at once, and return what came back and what was refused."""
+def _outcomes(
+    members: Mapping[str, M], act: Callable[[M], R], reached: Callable[[float], None] = lambda done: None
+) -> tuple[dict[str, R], dict[str, errors.JaliError]]:
+    """Do something at all nodes at once, and return what came back and what was refused; say how many are done."""
 
     def attempt(member: M) -> R | errors.JaliError:
         try:
@@ -339,7 +343,10 @@ def _outcomes(members: Mapping[str, M], act: Callable[[M], R]) -> tuple[dict[str
             return failure
 
     with ThreadPoolExecutor(max_workers=len(members)) as pool:
-        results = dict(zip(members, pool.map(attempt, members.values()), strict=True))
+        begun = {name: pool.submit(attempt, member) for name, member in members.items()}
+        for number, _ in enumerate(as_completed(begun.values()), 1):
+            reached(number)
+    results = {name: future.result() for name, future in begun.items()}
     failed = {node: result for node, result in results.items() if isinstance(result, errors.JaliError)}
     answered = {node: result for node, result in results.items() if not isinstance(result, errors.JaliError)}
     return answered, failed

@@ -112,7 +112,7 @@ def test_a_profile_shows_every_column_and_gives_its_rows(visits: Any) -> None:
     assert profile.of("age")["50%"].value == pytest.approx(55, abs=1)
     assert profile.categories("age") == {}
     assert "most frequent" in str(profile)
-    assert "&lt;east&gt; 4,000" in profile._repr_html_()
+    assert "&lt;east&gt;: 4,000" in profile._repr_html_()
     assert visits.profile(epsilon=1.0, columns=["site"]).columns == ("site",)
 
 

@@ -49,7 +49,7 @@ class Receipt:
         """Price and what is left, in words."""
         if len(self.releases) == 1:
             release = self.releases[0]
-            return [f"{_cost(release)} · left ε {release.left:.4g}"]
+            return [f"{_cost(release)} · left ε {release.left:.4g} · {release.id}"]
         pairs = list(zip(self.nodes, self.releases, strict=True))
         why = "no person is at two nodes, the owners attest" if self.disjoint else "a person may be at every node"
         return [

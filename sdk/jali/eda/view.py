@@ -15,6 +15,8 @@ from jali.wire.expression import Both
 from jali.wire.selection import Selection
 from jali.wire.statistics import Count, Covariance, Crosstab, Describe, Profile
 
+NO_JOINS = "there are no joins here: ask the owner for a view that holds both tables"
+
 F = TypeVar("F")
 T = TypeVar("T")
 
@@ -216,9 +218,14 @@ class View(Generic[F, T]):
 
     def merge(self, *others: object, **how: object) -> NoReturn:
         """Refuse: tables are not joined from outside."""
-        raise errors.NotOffered("there are no joins here: ask the owner for a view that holds both tables")
+        raise errors.NotOffered(NO_JOINS)
 
-    join = merge
+    join = concat = merge
+
+    @property
+    def _typ(self) -> NoReturn:
+        """Refuse what only `pandas.merge` and `pandas.concat` ask of their operands."""
+        raise errors.NotOffered(NO_JOINS)
 
     def __getattr__(self, name: str) -> Column[F, T]:
         if name.startswith("_"):

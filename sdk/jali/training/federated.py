@@ -1,6 +1,7 @@
 """One model, trained at several nodes: submitted everywhere, approved by each owner, averaged round by round."""
 
 import base64
+import itertools
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jali import errors
+from jali import progress as bars
 from jali.eda.remote import Remote
 from jali.training import coordinator
 from jali.training.graph import load, trace
@@ -63,34 +65,40 @@ class FederatedJob:
             JobEnded: one has denied.
             DecisionPending: the time is over; it names the nodes whose owners have not decided.
         """
-        end = time.monotonic() + timeout_s
-        while True:
-            self.refresh()
-            for node, job in self.jobs.items():
-                if job.status in coordinator.ENDED:
-                    raise errors.JobEnded(f"{node}: the job was {job.status}. {job.reason}".strip())
-            waiting = [node for node, job in self.jobs.items() if job.status is JobStatus.SUBMITTED]
-            if not waiting:
-                return self
-            if time.monotonic() >= end:
-                raise errors.DecisionPending(
-                    f"not decided within {timeout_s:g} s at {', '.join(waiting)}; the job stays: wait() again"
-                )
-            time.sleep(POLL_S)
+        started = time.monotonic()
+        with bars.waiting("waiting for the owners' approval", timeout_s, "s") as wait:
+            while waiting := self._undecided():
+                waited_s = time.monotonic() - started
+                wait.reach(min(waited_s, timeout_s))
+                if waited_s >= timeout_s:
+                    raise errors.DecisionPending(
+                        f"not decided within {timeout_s:g} s at {', '.join(waiting)}; the job stays: wait() again"
+                    )
+                time.sleep(POLL_S)
+            wait.outcome = f"approved at {len(self.jobs)} nodes"
+        return self
+
+    def _undecided(self) -> list[str]:
+        """Look again, and return the nodes whose owners have not decided."""
+        self.refresh()
+        for node, job in self.jobs.items():
+            if job.status in coordinator.ENDED:
+                raise errors.JobEnded(f"{node}: the job was {job.status}. {job.reason}".strip())
+        return [node for node, job in self.jobs.items() if job.status is JobStatus.SUBMITTED]
 
     def run(
         self,
         path: str | Path,
         *,
         deadline_s: float = 600.0,
-        progress: coordinator.Progress = lambda node, number, what: None,
+        progress: coordinator.Progress | None = None,
     ) -> "FederatedJob":
         """Train all rounds, or go on with those that the file does not hold yet.
 
         Args:
             path: where the run persists; call again with the same file after an interruption.
             deadline_s: how long one round may take.
-            progress: called with node, round and what has happened.
+            progress: called with node, round and what has happened; a bar is shown if not given.
 
         Raises:
             RoundPending, JobEnded: see `jali.errors`; the run stays in its file.
@@ -99,7 +107,18 @@ class FederatedJob:
         if file.load() is None:
             file.save(self._fresh())
         transports = {node: remote.transport for node, remote in self._members.items()}
-        self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=progress)
+        if progress is not None:
+            self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=progress)
+            return self
+        rounds, done = self.training.rounds, itertools.count(1)
+        with bars.waiting("training", rounds * len(transports), "replies") as wait:
+
+            def reached(node: str, number: int, what: str) -> None:
+                if what == "done":
+                    wait.reach(next(done))
+
+            self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=reached)
+            wait.outcome = f"{rounds} rounds at {len(transports)} nodes done"
         return self
 
     def model(self) -> Any:
