@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jali.wire.dataset import Column
 from jali.wire.selection import ALL_ROWS, Selection
-from jali_node.engine import bounded, statement
+from jali_node.engine import bounded, counts, statement
 from jali_node.engine.bounded import Bound
 from jali_node.engine.dialect import DuckDB
 from jali_node.engine.tally import Asked, Bins, Categories, KeyCounts, Presence, Tally
@@ -22,7 +22,6 @@ from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.sources import column_names, csv, parquet
 
 SUFFIXES = (".csv", ".parquet")
-SUM_MAX = 2**62
 _DIALECT = DuckDB(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
@@ -64,6 +63,10 @@ class Snapshot:
     version: str
     file: File
     columns: tuple[Column, ...]
+
+    def refuse_if_changed(self) -> None:
+        """Raise DatasetChanged unless the file is the one that was registered."""
+        self.file.refuse_if_changed()
 
 
 class Warehouse:
@@ -137,22 +140,13 @@ class Warehouse:
         scan = statement.scan(snapshot.version, snapshot.columns, selection, [asked])
         text, values = _compiled(statement.keys(asked, scan))
         with self._cursor() as cursor:
-            return {str(key): min(SUM_MAX, int(count)) for key, count in cursor.execute(text, values).fetchall()}
+            return counts.keys_of(cursor.execute(text, values).fetchall())
 
     def _tally(self, snapshot: Snapshot, tally: Tally, selection: Selection) -> NDArray[np.int64]:
         scan = statement.scan(snapshot.version, snapshot.columns, selection, [tally])
         text, values = _compiled(statement.statement(tally, scan))
         with self._cursor() as cursor:
-            rows = cursor.execute(text, values).fetchall()
-        result = np.zeros(tally.shape, dtype=np.int64)
-        if not rows:
-            return result
-        columns = list(zip(*rows, strict=True))
-        codes, sums = columns[: len(tally.groups)], columns[len(tally.groups) :]
-        places = np.ravel_multi_index(codes, tally.shape[1:]) if codes else [0]
-        for into, found in zip(result.reshape(len(sums), -1), sums, strict=True):
-            into[places] = [max(-SUM_MAX, min(SUM_MAX, int(value or 0))) for value in found]
-        return result
+            return counts.array_of(tally, cursor.execute(text, values).fetchall())
 
     def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
         """Return the rows themselves, for training alone. They never leave the node.
