@@ -6,7 +6,7 @@ Lemma 1.7).
 
 The split within a column does not depend on its range: against any public range each figure's relative half width is in
 proportion to 1 / sqrt(share). It lies within 7 % of the best geometric mean of those of all nine figures; minimising
-the largest instead would more than double every mean's noise for quantiles a third narrower (docs/reference/statistics).
+the largest instead would more than double every mean's noise for quantiles a third narrower (its reference page).
 """
 
 import numpy as np
