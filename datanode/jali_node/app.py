@@ -18,15 +18,16 @@ from jali_node import errors, keys
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import recover
 from jali_node.departure import Departures
+from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errors import Refused
 from jali_node.node import Node
-from jali_node.routes import about, datasets, jobs, ledger, people, queries, requests
+from jali_node.routes import about, datasets, jobs, ledger, people, policies, queries, requests
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
-ROUTERS = (about.router, people.router, datasets.router, queries.router, requests.router, jobs.router, ledger.router)
+ROUTERS = tuple(part.router for part in (about, people, datasets, queries, requests, jobs, ledger, policies))
 
 
 def open_node(settings: Settings) -> Node:
@@ -35,7 +36,12 @@ def open_node(settings: Settings) -> Node:
         node_id=keys.node_id(keys.load(settings.key_path)),
         settings=settings,
         database=Database(settings.url),
-        warehouse=Warehouse(settings.folder, settings.memory_limit, settings.threads),
+        engines=Engines.of(
+            Warehouse(settings.folder, settings.memory_limit, settings.threads),
+            {name: url.get_secret_value() for name, url in settings.sources.items()},
+            settings.spark_master,
+            settings.folder,
+        ),
         departures=Departures() if settings.timed_release else Departures(places=None),
     )
 

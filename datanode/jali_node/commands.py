@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from jali.wire.dataset import UnitKind
 from jali.wire.person import Role
+from jali.wire.policy import PolicyForm
 from jali_node.errors import Refused
 from jali_node.settings import Settings
 
@@ -194,15 +195,26 @@ def dataset() -> None:
 
 @dataset.command("add")
 @folder_option
-@click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("table")
 @click.option("--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="TOML card.")
+@click.option("--source", help="A database named in the settings, or spark: TABLE stays there and is read there.")
+@click.option("--snapshot", default="", help="What you call the state of TABLE; give a view of one state.")
+@click.option("--scratch", help="A schema of the source to write chosen rows of entities into.")
 @refusals_as_errors
-def add_dataset(folder: Path, table: Path, card: Path) -> None:
-    """Register a CSV or Parquet file, or the next version of one."""
-    from jali_node.actions.datasets.register_dataset import read_card, register_dataset
+def add_dataset(
+    folder: Path, table: str, card: Path, source: str | None, snapshot: str, scratch: str | None
+) -> None:
+    """Register a table, or the next version of one: a CSV or Parquet file, or with --source one that stays where it is.
+
+    TABLE is a file's path; in a database `schema.table`; for spark a Parquet file or folder.
+    """
+    from jali_node.actions.datasets.register_dataset import link_dataset, read_card, register_dataset
 
     with opened(folder) as opened_node:
-        registered = register_dataset(opened_node, table, read_card(card))
+        if source is None:
+            registered = register_dataset(opened_node, Path(table), read_card(card))
+        else:
+            registered = link_dataset(opened_node, source, table, read_card(card), snapshot, scratch)
     click.echo(f"{registered.name}: {len(registered.columns)} columns, version {registered.version}")
 
 
@@ -303,6 +315,58 @@ def create_token_command(folder: Path, person: str, days: int) -> None:
         text, expires_at = create_token(opened_node, person, days)
     click.echo(f"{person}'s token until {expires_at:%Y-%m-%d}, shown once:", err=True)
     click.echo(text)
+
+
+@node.group()
+def policy() -> None:
+    """Who may ask what: a TOML document in versions."""
+
+
+@policy.command("show")
+@folder_option
+@refusals_as_errors
+def show_policy_command(folder: Path) -> None:
+    """Print the policy in force."""
+    from jali_node.actions.policies.set_policy import policy_in_force
+
+    with opened(folder) as opened_node:
+        found = policy_in_force(opened_node)
+    click.echo(f"version {found.number}, digest {found.digest}", err=True)
+    click.echo(found.text, nl=not found.text.endswith("\n"))
+
+
+@policy.command("set")
+@folder_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@refusals_as_errors
+def set_policy_command(folder: Path, file: Path) -> None:
+    """Put FILE in force."""
+    from jali_node.actions.policies.set_policy import put_in_force
+
+    form = PolicyForm(text=_text(file))
+    with opened(folder) as opened_node:
+        found = put_in_force(opened_node, form, None)
+    click.echo(f"version {found.number} is in force, digest {found.digest}")
+
+
+@policy.command("dry-run")
+@folder_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@refusals_as_errors
+def dry_run_command(folder: Path, file: Path) -> None:
+    """Say what FILE would change in the last 100 requests. Changes nothing."""
+    from jali_node.actions.policies.dry_run import tried
+
+    with opened(folder) as opened_node:
+        found = tried(opened_node, PolicyForm(text=_text(file)).text)
+    click.echo(found.describe())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} cannot be read as text: {type(error).__name__}") from error
 
 
 def _stop_at_end_of_input(server: Any) -> None:

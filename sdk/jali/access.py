@@ -84,6 +84,8 @@ class AccessRequest:
         for what, names in (("statistics", record.statistics), ("columns", record.columns)):
             if names is not None:
                 lines.append(f"{what}: {', '.join(names)}")
+        if record.waiting_for:
+            lines.append(f"waits for {record.waiting_for}")
         if record.reason:
             lines.append(f"the owner says: {record.reason}")
         if record.expires_at is not None:

@@ -9,6 +9,7 @@ from jali.transport import Transport
 from jali.wire.budget import PopulationBudget
 from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 
 PAGE = 500
@@ -119,6 +120,36 @@ class Owner:
             raise errors.InvalidRequest("reason: a denial needs a reason, which the asker reads", field="reason")
         decision = built(JobDecision, digest=job.digest, outcome=outcome, reason=reason)
         return self._transport.post(f"/v1/jobs/{job.id}/decision", decision, Job)
+
+    def policy(self) -> PolicyVersion:
+        """Return the policy in force; its `text` is TOML."""
+        return self._transport.get("/v1/policy", PolicyVersion)
+
+    def policies(self) -> list[PolicyVersion]:
+        """Return every version of the policy, the newest first."""
+        return self._transport.get("/v1/policy/versions", list[PolicyVersion])
+
+    def set_policy(self, text: str, replaces: PolicyVersion | None = None) -> PolicyVersion:
+        """Put a policy in force, and return it as a version.
+
+        Args:
+            text: a TOML document; `jali.wire.policy` says what may stand in it.
+            replaces: the version that was read. If another is in force by now, nothing is changed.
+
+        Raises:
+            InvalidRequest: the document is no policy; the rule, the field and the numbers are named.
+            DecisionOutdated: another version is in force than `replaces`.
+        """
+        form = built(PolicyForm, text=text, replaces=None if replaces is None else replaces.digest)
+        return self._transport.put("/v1/policy", form, PolicyVersion)
+
+    def try_policy(self, text: str) -> DryRun:
+        """Return what a policy would change in the last 100 requests. Nothing is changed; `describe()` says it.
+
+        Raises:
+            InvalidRequest: the document is no policy.
+        """
+        return self._transport.post("/v1/policy/dry-run", built(PolicyForm, text=text), DryRun)
 
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""

@@ -86,6 +86,14 @@ class Transport:
         """
         return self._sent("POST", path, reply, content=body.model_dump_json(), timeout_s=READ_TIMEOUT_S)
 
+    def put(self, path: str, body: BaseModel, reply: type[T]) -> T:
+        """Replace something, once.
+
+        Raises:
+            JaliError: the exception that the node names, NodeUnreachable or UnexpectedReply.
+        """
+        return self._sent("PUT", path, reply, content=body.model_dump_json(), timeout_s=READ_TIMEOUT_S)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

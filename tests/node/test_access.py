@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import update
 
 from jali_node.policy import rules
+from jali_node.policy.conditions import Asked
 from jali_node.tables import GrantRow
 
 MEAN = {"kind": "mean", "column": "age"}
@@ -116,9 +117,15 @@ def test_rules_speak_in_order() -> None:
     narrow = rules.Grant("g2", "a2", NOW + timedelta(days=1), frozenset({"mean"}), frozenset({"age"}))
     ended = rules.Grant("g3", "a3", NOW)
     age = frozenset({"age"})
-    assert isinstance(rules.decide([], "mean", age, NOW), rules.Deny)
-    assert isinstance(rules.decide([ended], "mean", age, NOW), rules.Deny)
-    assert rules.decide([ended, narrow], "mean", age, NOW) == rules.Allow(narrow)
-    assert isinstance(rules.decide([narrow], "count", age, NOW), rules.AskOwner)
-    assert isinstance(rules.decide([narrow], "mean", age | {"weight"}, NOW), rules.AskOwner)
-    assert rules.decide([narrow, whole], "count", frozenset(), NOW) == rules.Allow(whole)
+
+    def said(grants: list[rules.Grant], statistic: str, columns: frozenset[str]) -> Any:
+        who = frozenset({"per_1"})
+        asked = Asked(who, "data_scientist", who, who, columns, 0.1, statistic=statistic)
+        return rules.decide(grants, asked, NOW).verdict
+
+    assert isinstance(said([], "mean", age), rules.Deny)
+    assert isinstance(said([ended], "mean", age), rules.Deny)
+    assert said([ended, narrow], "mean", age) == rules.Allow(narrow)
+    assert isinstance(said([narrow], "count", age), rules.AskOwner)
+    assert isinstance(said([narrow], "mean", age | {"weight"}), rules.AskOwner)
+    assert said([narrow, whole], "count", frozenset()) == rules.Allow(whole)

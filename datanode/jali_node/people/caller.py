@@ -20,6 +20,31 @@ class Caller:
         if self.role is not Role.OWNER:
             raise AccessDenied("only an owner of this node may do that")
 
+    def must_review(self) -> None:
+        """Refuse whoever does not decide about requests and jobs."""
+        if self.role not in (Role.OWNER, Role.REVIEWER):
+            raise AccessDenied("only an owner or a reviewer of this node may decide that")
+
+    def must_oversee(self) -> None:
+        """Refuse whoever may not read what owners read."""
+        if not self.oversees:
+            raise AccessDenied("only an owner, a reviewer or an auditor of this node may read that")
+
+    @property
+    def oversees(self) -> bool:
+        """Whether they may read everybody's requests and jobs, the accounts and the ledger."""
+        return self.role in (Role.OWNER, Role.REVIEWER, Role.AUDITOR)
+
+    def must_be_free_to(self, method: str) -> None:
+        """Refuse everything but reading to an auditor, whatever the route."""
+        if self.role is Role.AUDITOR and method not in ("GET", "HEAD"):
+            raise AccessDenied("an auditor reads, and changes or asks nothing")
+
+    def must_not_be(self, person_id: str) -> None:
+        """Refuse to decide about one's own request."""
+        if self.id == person_id:
+            raise AccessDenied("nobody decides about their own request; another owner or reviewer must")
+
     def must_belong_to(self, project_id: str) -> None:
         """Refuse to act for a project of others."""
         if project_id not in self.projects:

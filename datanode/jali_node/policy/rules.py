@@ -1,23 +1,38 @@
-"""The order of speaking: no grant denies; a grant allows what lies inside it; where nothing speaks, an owner is asked.
+"""The order of speaking: no grant denies; an explicit deny wins, then an explicit ask; a grant allows what lies inside
+it, and a rule may allow more; where nothing speaks, and for every job that no rule allows, an owner is asked.
 
-An explicit deny would win over everything and an explicit ask over an allow; policies that speak so come later, in
-front of the grants.
+What an owner was asked about and granted for this very question answers an ask, never a deny. A rule alone allows
+nothing above what two persons must agree to.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
+
+from jali.wire.policy import NO_POLICY, Effect, Policy, Rule
+from jali_node.policy.conditions import Asked, speaks, words
+
+NO_GRANT = "you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)"
+OUTSIDE = "this statistic or one of its columns lies outside what was granted"
+JOBS_ARE_ASKED = "an owner decides about every job that no rule allows"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What an owner allowed: `statistics` by kind and `columns` by name, None for all, until `expires_at`."""
+    """What an owner allowed: `statistics` by kind and `columns` by name, None for all, until `expires_at`.
+
+    `total` of its quota `cap` (epsilon) was spent so far. `for_this` says that it was given for this very question.
+    """
 
     id: str
     account_id: str
     expires_at: datetime
     statistics: frozenset[str] | None = None
     columns: frozenset[str] | None = None
+    total: float = 0.0
+    cap: float = 0.0
+    for_this: bool = False
 
     def covers(self, statistic: str, columns: frozenset[str]) -> bool:
         """Say whether a question lies inside the grant."""
@@ -26,18 +41,41 @@ class Grant:
         )
 
 
+class Standing(StrEnum):
+    """What grants alone say about a request."""
+
+    NONE = "none"
+    OUTSIDE = "outside"
+    INSIDE = "inside"
+    DECIDED = "decided"
+    """An owner has granted this very question."""
+    JOB = "job"
+    """Jobs need no grant, and none allows them."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What was said, by which rule if one spoke, and why."""
+
+    effect: Effect
+    reason: str = ""
+    rule: str = ""
+
+
 @dataclass(frozen=True)
 class Allow:
     """The question may be asked, on this grant's quota."""
 
     grant: Grant
+    rule: str = ""
 
 
 @dataclass(frozen=True)
 class AskOwner:
-    """Nobody has spoken about this question; an owner decides."""
+    """Nobody has allowed this, or a rule says to ask; an owner decides."""
 
     reason: str
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,27 +83,81 @@ class Deny:
     """The question may not be asked."""
 
     reason: str
+    rule: str = ""
 
 
 Verdict = Allow | AskOwner | Deny
 
 
-def decide(grants: Sequence[Grant], statistic: str, columns: frozenset[str], now: datetime) -> Verdict:
+@dataclass(frozen=True)
+class Judgement:
+    """A question's facts, what its grants say, and the verdict."""
+
+    asked: Asked
+    standing: Standing
+    verdict: Verdict
+
+
+def decide(grants: Sequence[Grant], asked: Asked, now: datetime, policy: Policy = NO_POLICY) -> Judgement:
     """Return the verdict on a question of one person, for one project, about one dataset.
 
     Args:
         grants: theirs for this dataset and project, newest first.
-        statistic: the kind asked for.
-        columns: what it reads.
+        asked: what is asked; the paying quota's total is filled in here.
         now: aware UTC.
+        policy: what the owners have written.
     """
-    if not grants:
-        return Deny("you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)")
     valid = [grant for grant in grants if grant.expires_at > now]
     if not valid:
-        ended = max(grant.expires_at for grant in grants)
-        return Deny(f"your access ended on {ended:%Y-%m-%d}; ask again with request_access(purpose=, epsilon=)")
+        return Judgement(asked, Standing.NONE, Deny(_ended(grants) if grants else NO_GRANT))
+    standing, grant = _standing(valid, asked)
+    facts = replace(asked, total=grant.total, cap=grant.cap)
+    ruling = ruled(standing, facts, now, policy)
+    if ruling.effect is Effect.ALLOW:
+        return Judgement(facts, standing, Allow(grant, ruling.rule))
+    kind = Deny if ruling.effect is Effect.DENY else AskOwner
+    return Judgement(facts, standing, kind(ruling.reason, ruling.rule))
+
+
+def ruled(standing: Standing, asked: Asked, at: datetime, policy: Policy = NO_POLICY) -> Ruling:
+    """Return what is said to a request, given what its grants say."""
+    if standing is Standing.NONE:
+        return Ruling(Effect.DENY, NO_GRANT)
+    speaking = [rule for rule in policy.rules if speaks(rule, asked, at)]
+    by_effect = {effect: next((r for r in speaking if r.effect is effect), None) for effect in Effect}
+    if rule := by_effect[Effect.DENY]:
+        return Ruling(Effect.DENY, f"{_called(rule)} says no: {words(rule, asked)}", rule.name)
+    if standing is Standing.DECIDED:
+        return Ruling(Effect.ALLOW)
+    if rule := by_effect[Effect.ASK]:
+        return Ruling(Effect.ASK, f"{_called(rule)} puts this to an owner: {words(rule, asked)}", rule.name)
+    if standing is Standing.INSIDE:
+        return Ruling(Effect.ALLOW)
+    limit = policy.approval.two_persons_above_epsilon
+    rule = by_effect[Effect.ALLOW]
+    if rule and (limit is None or asked.epsilon <= limit):
+        return Ruling(Effect.ALLOW, f"{_called(rule)} allows this: {words(rule, asked)}", rule.name)
+    if rule:
+        said = f"above epsilon {limit:g} two persons must agree, whatever a rule allows; this costs {asked.epsilon:g}"
+        return Ruling(Effect.ASK, said)
+    return Ruling(Effect.ASK, JOBS_ARE_ASKED if standing is Standing.JOB else OUTSIDE)
+
+
+def _standing(valid: Sequence[Grant], asked: Asked) -> tuple[Standing, Grant]:
+    """Return what valid grants say, and the one that would pay."""
     for grant in valid:
-        if grant.covers(statistic, columns):
-            return Allow(grant)
-    return AskOwner("this statistic or one of its columns lies outside what was granted, so an owner has been asked")
+        if grant.for_this:
+            return Standing.DECIDED, grant
+    for grant in valid:
+        if grant.covers(asked.statistic or "", asked.columns):
+            return Standing.INSIDE, grant
+    return Standing.OUTSIDE, valid[0]
+
+
+def _ended(grants: Sequence[Grant]) -> str:
+    ended = max(grant.expires_at for grant in grants)
+    return f"your access ended on {ended:%Y-%m-%d}; ask again with request_access(purpose=, epsilon=)"
+
+
+def _called(rule: Rule) -> str:
+    return f"rule {rule.name!r} of this node's policy"

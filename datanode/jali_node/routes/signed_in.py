@@ -23,11 +23,15 @@ ServingNode = Annotated[Node, Depends(serving_node)]
 
 
 def signed_in(
-    node: ServingNode, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    node: ServingNode,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Return the person behind the bearer token."""
+    """Return the person behind the bearer token; an auditor's opens nothing that changes anything."""
     with node.database.reading() as session:
-        return tokens.caller(session, credentials.credentials if credentials else None)
+        caller = tokens.caller(session, credentials.credentials if credentials else None)
+    caller.must_be_free_to(request.method)
+    return caller
 
 
 SignedIn = Annotated[Caller, Depends(signed_in)]

@@ -7,9 +7,10 @@ from jali_node.tables.jobs import JobRoundRow, JobRow
 from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, ReleaseRow, SpendRow
 from jali_node.tables.mock import MockRow
 from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
+from jali_node.tables.policies import ApprovalRow, JudgedRow, PolicyRow
 
 __all__ = [
-    "AccessRequestRow", "AccountRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow", "JobRoundRow",
-    "JobRow", "MemberRow", "MockRow", "PersonRow", "PopulationRow", "ProjectRow", "ReleaseRow", "ReleaseTimeRow",
-    "SpendRow", "TokenRow", "UtcTime", "VersionRow",
+    "AccessRequestRow", "AccountRow", "ApprovalRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow",
+    "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow", "PersonRow", "PolicyRow", "PopulationRow",
+    "ProjectRow", "ReleaseRow", "ReleaseTimeRow", "SpendRow", "TokenRow", "UtcTime", "VersionRow",
 ]  # fmt: skip

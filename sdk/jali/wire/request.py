@@ -50,8 +50,16 @@ class Decision(Request):
     expires_days: int = Field(default=90, ge=1, le=3650, strict=True)
 
 
+class Approval(Reply):
+    """One person's yes, where it takes two."""
+
+    person: str
+    at: datetime
+    reason: str = ""
+
+
 class AccessRequest(Reply):
-    """A request as both sides see it."""
+    """A request as both sides see it. `waiting_for` says whose decision it waits for; nothing once there is one."""
 
     id: str
     dataset: str
@@ -70,5 +78,7 @@ class AccessRequest(Reply):
     decided_at: datetime | None = None
     decided_by: str | None = None
     reason: str = ""
+    approvals: tuple[Approval, ...] = ()
+    waiting_for: str = ""
     grant: str | None = None
     expires_at: datetime | None = None

@@ -37,9 +37,9 @@ def list_populations(node: Node, caller: Caller) -> list[PopulationBudget]:
     """Return every population's account, over all callers.
 
     Raises:
-        AccessDenied: the caller is not an owner.
+        AccessDenied: the caller does not oversee this node.
     """
-    caller.must_own()
+    caller.must_oversee()
     with node.database.reading() as session:
         rows = session.scalars(select(PopulationRow).order_by(PopulationRow.name)).all()
         return [population_budget(row, session.get_one(AccountRow, row.account_id)) for row in rows]

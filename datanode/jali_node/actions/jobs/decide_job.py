@@ -6,14 +6,18 @@ from sqlalchemy.orm import Session
 
 from jali.wire.jobs.train import Job, JobDecision, JobStatus, RoundStatus
 from jali_node import audit
-from jali_node.actions.jobs.job_plan import form_of, refuse_if_changed, shown, stored, visible
+from jali_node.actions.approvals import agree
+from jali_node.actions.approvals.agree import Yes
+from jali_node.actions.jobs.job_plan import form_of, price_of, refuse_if_changed, shown, stored, visible
+from jali_node.actions.jobs.judge_job import judge_job
 from jali_node.errors import DecisionOutdated, InvalidRequest
 from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state
-from jali_node.store import catalog
+from jali_node.policy.rules import Ruling
+from jali_node.store import catalog, policies
 from jali_node.tables import JobRoundRow, JobRow
 
 
@@ -21,28 +25,49 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
     """Record a decision; if it is a yes, hold the whole price.
 
     Raises:
-        AccessDenied: the caller is not an owner.
+        AccessDenied: the caller does not review, or asks themselves, or has approved it already, or a rule says no.
         DecisionOutdated: it was decided already, or it is not the job that was read.
         ExtraMissing: this node cannot train; it says what to install.
         BudgetExhausted: the population's account has no room; nothing is decided.
     """
-    caller.must_own()
+    caller.must_review()
     if decision.outcome is JobStatus.DENIED and not decision.reason.strip():
         raise InvalidRequest("a denial needs a reason, so that the asker knows what to change", field="reason")
     with node.database.writing() as session:
         row = visible(session, caller, job_id, lock=True)
         if row.digest != decision.digest:
             raise DecisionOutdated("this is not the job that was read; read it again", field="digest")
-        row.status = job_state.moved(JobStatus(row.status), decision.outcome)
-        row.decided_at, row.decided_by, row.reason = datetime.now(UTC), caller.id, decision.reason
+        caller.must_not_be(row.person_id)
+        status = job_state.moved(JobStatus(row.status), decision.outcome)
         if decision.outcome is JobStatus.APPROVED:
-            train.refuse_if_this_node_cannot_train()
-            refuse_if_changed(row)
-            train.review(form_of(row), catalog.version(session, row.version_id).card.columns)
+            _refuse_unless_it_can_run(session, row)
+            found = stored(session, row)
+            judge_job(session, row.person_id, found, form_of(row).training).refuse_if_denied()
+            if not agree.agreed(session, caller, Yes(row.id, row.digest, price_of(found), None, decision.reason)):
+                return shown(session, row)
             _hold(session, row)
+        row.status = status
+        row.decided_at, row.decided_by, row.reason = datetime.now(UTC), caller.id, decision.reason
         session.flush()
         audit.record(session, audit.JOB_DECIDED, job=row.id, digest=row.digest, outcome=row.status, by=caller.id)
         return shown(session, row)
+
+
+def approve_by_rule(session: Session, row: JobRow, ruling: Ruling) -> None:
+    """Approve a job that a rule allows, and hold its whole price. No person has decided."""
+    _hold(session, row)
+    row.status = job_state.moved(JobStatus(row.status), JobStatus.APPROVED)
+    row.decided_at, row.reason = datetime.now(UTC), ruling.reason
+    session.flush()
+    policy = policies.newest(session)
+    version = None if policy is None else policy.digest
+    audit.record(session, audit.JOB_DECIDED, job=row.id, digest=row.digest, outcome=row.status, by=None, policy=version)
+
+
+def _refuse_unless_it_can_run(session: Session, row: JobRow) -> None:
+    train.refuse_if_this_node_cannot_train()
+    refuse_if_changed(row)
+    train.review(form_of(row), catalog.version(session, row.version_id).card.columns)
 
 
 def _hold(session: Session, row: JobRow) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from jali.wire.jobs.train import Job, JobStatus
 from jali_node import audit
-from jali_node.actions.jobs.job_plan import shown, visible
+from jali_node.actions.jobs.job_plan import governed, shown
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -21,7 +21,7 @@ def end_job(node: Node, caller: Caller, job_id: str) -> Job:
         DecisionOutdated: it has ended already.
     """
     with node.database.writing() as session:
-        row = visible(session, caller, job_id, lock=True)
+        row = governed(session, caller, job_id, lock=True)
         waiting = row.status == JobStatus.SUBMITTED
         row.status = job_state.moved(JobStatus(row.status), JobStatus.WITHDRAWN if waiting else JobStatus.CANCELLED)
         close_spends(session, row.id)

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, RoundStatus, Training
 from jali.wire.money import digest, from_fixed
 from jali.wire.person import Role
+from jali_node.actions.approvals import agree
+from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.engine.engines import files_only
 from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
 from jali_node.jobs import train
 from jali_node.ledger import accountant, book, training_price
@@ -46,6 +49,7 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
         raise InvalidRequest(
             "training on tables of entities is not built yet: gradients are clipped by row", field="dataset"
         )
+    files_only(snapshot(registered), "training")
     account = session.get_one(AccountRow, registered.population.account_id)
     terms = book.terms(account)
     plan = train.plan(training, registered.card.columns, registered.population.units, terms)
@@ -80,18 +84,34 @@ def refuse_if_changed(row: JobRow) -> None:
 
 
 def visible(session: Session, caller: Caller, job_id: str, *, lock: bool = False) -> JobRow:
-    """Return a job that concerns the caller.
+    """Return a job that the caller may read.
 
     Raises:
         UnknownResource: there is none, or it is somebody else's.
     """
-    query = select(JobRow).where(JobRow.id == job_id)
-    if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
+    row = _found(session, job_id, lock=lock)
+    if row is None or not (caller.oversees or row.person_id == caller.id):
+        raise UnknownResource("there is no such job, or it is not yours", field="job")
+    return row
+
+
+def governed(session: Session, caller: Caller, job_id: str, *, lock: bool = False) -> JobRow:
+    """Return a job that the caller may run or end, and whose weights they may read: their own, or any for an owner.
+
+    Raises:
+        UnknownResource: there is none, or it is somebody else's.
+    """
+    row = _found(session, job_id, lock=lock)
     if row is None or (caller.role is not Role.OWNER and row.person_id != caller.id):
         raise UnknownResource("there is no such job, or it is not yours", field="job")
     return row
+
+
+def _found(session: Session, job_id: str, *, lock: bool) -> JobRow | None:
+    query = select(JobRow).where(JobRow.id == job_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
 
 
 def job_round(session: Session, job_id: str, number: int) -> JobRoundRow | None:
@@ -100,10 +120,15 @@ def job_round(session: Session, job_id: str, number: int) -> JobRoundRow | None:
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
 
 
+def price_of(found: Planned) -> int:
+    """Return the stand-alone price (1e-12) of all rounds together."""
+    return accountant.price(found.whole, found.terms)
+
+
 def quoted(session: Session, found: Planned) -> JobQuote:
     """Return a plan's price, and whether the population's account has room for it."""
     account = book.account(session.get_one(AccountRow, found.registered.population.account_id))
-    price = accountant.price(found.whole, found.terms)
+    price = price_of(found)
     one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
     return JobQuote(
         price=from_fixed(price),
@@ -136,4 +161,6 @@ def shown(session: Session, row: JobRow) -> Job:
         decided_at=row.decided_at,
         decided_by=row.decided_by,
         reason=row.reason,
+        approvals=agree.approvals(session, row.id),
+        waiting_for=agree.waiting_for(session, row.id, price_of(found)) if row.status == JobStatus.SUBMITTED else "",
     )

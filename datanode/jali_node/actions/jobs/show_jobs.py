@@ -1,9 +1,8 @@
-"""Jobs as they are read: one's own, or all of them for an owner."""
+"""Jobs as they are read: one's own, or all of them for whoever oversees the node."""
 
 from sqlalchemy import select
 
 from jali.wire.jobs.train import Job
-from jali.wire.person import Role
 from jali_node.actions.jobs.job_plan import shown, visible
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -13,7 +12,7 @@ from jali_node.tables import JobRow
 def list_jobs(node: Node, caller: Caller) -> list[Job]:
     """Return the jobs that concern the caller, the newest first."""
     query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc())
-    if caller.role is not Role.OWNER:
+    if not caller.oversees:
         query = query.where(JobRow.person_id == caller.id)
     with node.database.reading() as session:
         return [shown(session, row) for row in session.scalars(query)]

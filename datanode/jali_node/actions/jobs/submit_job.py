@@ -3,10 +3,17 @@
 import json
 from datetime import UTC, datetime
 
+from sqlalchemy.orm import Session
+
 from jali.wire.ids import PREFIX_JOB, new_id
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus
+from jali.wire.policy import Effect
 from jali_node import audit
-from jali_node.actions.jobs.job_plan import job_digest, planned, quoted, shown
+from jali_node.actions.jobs.decide_job import approve_by_rule
+from jali_node.actions.jobs.job_plan import Planned, job_digest, planned, quoted, shown
+from jali_node.actions.jobs.judge_job import JudgedJob, judge_job
+from jali_node.actions.policies import history
+from jali_node.errors import ExtraMissing
 from jali_node.jobs import train
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -22,18 +29,23 @@ def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
     """
     caller.must_belong_to(form.training.project)
     with node.database.reading() as session:
-        return quoted(session, planned(session, catalog.registered(session, form.training.dataset), form.training))
+        found = planned(session, catalog.registered(session, form.training.dataset), form.training)
+        judge_job(session, caller.id, found, form.training).refuse_if_denied()
+        return quoted(session, found)
 
 
 def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
     """Store a wish to train, checked as far as this node can check it, and return it.
 
+    Where a rule of the policy allows it, and there is room for it, it is approved at once; else a person decides.
+
     Raises:
-        AccessDenied, UnknownDataset: not for this person or project.
+        AccessDenied, UnknownDataset: not for this person or project, or a rule says no.
         GraphRefused: the model or its weights are not what a node takes.
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
     """
     caller.must_belong_to(form.training.project)
+    judged = _judged(node, caller, form)
     with node.database.writing() as session:
         registered = catalog.registered(session, form.training.dataset)
         found = planned(session, registered, form.training)
@@ -64,4 +76,25 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
             project=row.project_id,
             version=row.version_id,
         )
+        if judged.ruling.effect is Effect.ALLOW and _can_run(session, found):
+            approve_by_rule(session, row, judged.ruling)
         return shown(session, row)
+
+
+def _judged(node: Node, caller: Caller, form: JobForm) -> JudgedJob:
+    """Judge a job and note it, whatever is said: what is refused is noted too."""
+    with node.database.writing() as session:
+        found = planned(session, catalog.registered(session, form.training.dataset), form.training)
+        judged = judge_job(session, caller.id, found, form.training)
+        history.note_job(session, judged.place, judged.asked, judged.ruling)
+    judged.refuse_if_denied()
+    return judged
+
+
+def _can_run(session: Session, found: Planned) -> bool:
+    """Say whether the node can train, and the account has room; what cannot run yet waits for a person."""
+    try:
+        train.refuse_if_this_node_cannot_train()
+    except ExtraMissing:
+        return False
+    return quoted(session, found).fits

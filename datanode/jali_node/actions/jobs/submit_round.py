@@ -3,7 +3,7 @@
 import time
 
 from jali.wire.jobs.train import JobStatus, Round, RoundForm, RoundStatus
-from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, visible
+from jali_node.actions.jobs.job_plan import governed, job_round, refuse_if_changed
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.jobs import train
 from jali_node.node import Node
@@ -30,7 +30,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
         JobChanged: the job is not what was approved.
     """
     with node.database.writing() as session:
-        job = visible(session, caller, job_id, lock=True)
+        job = governed(session, caller, job_id, lock=True)
         if JobStatus(job.status) not in (JobStatus.APPROVED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE):
             raise DecisionOutdated(f"the job is {job.status}, so it takes no rounds", field="job", status=job.status)
         row = job_round(session, job_id, number)
@@ -59,7 +59,7 @@ def show_round(node: Node, caller: Caller, job_id: str, number: int, wait_s: flo
     end = time.monotonic() + wait_s
     while True:
         with node.database.reading() as session:
-            job = visible(session, caller, job_id)
+            job = governed(session, caller, job_id)
             row = session.get(JobRoundRow, (job.id, number))
             if row is None:
                 raise UnknownResource("the job has no such round", field="number")

@@ -11,9 +11,9 @@ def read_ledger(node: Node, caller: Caller, after: int, limit: int) -> LedgerPag
     """Return a page of records.
 
     Raises:
-        AccessDenied: the caller is not an owner.
+        AccessDenied: the caller does not oversee this node.
     """
-    caller.must_own()
+    caller.must_oversee()
     with node.database.reading() as session:
         return chain.page(session, after, limit)
 
@@ -22,9 +22,9 @@ def verify_ledger(node: Node, caller: Caller) -> ChainReport:
     """Walk the chain, and hold every account against what the chain's entries add up to.
 
     Raises:
-        AccessDenied: the caller is not an owner.
+        AccessDenied: the caller does not oversee this node.
     """
-    caller.must_own()
+    caller.must_oversee()
     return checked(node.database)
 
 

@@ -13,8 +13,10 @@ from jali.wire.money import from_fixed
 from jali.wire.query import Query
 from jali.wire.release import Noised, Release
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.policies import history
 from jali_node.actions.queries import timetable, usefulness
-from jali_node.actions.queries.question import Question, judged, known_answer, others_answer
+from jali_node.actions.queries.judge import judge
+from jali_node.actions.queries.question import Question, admitted, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable
 from jali_node.ledger import accountant, book
@@ -52,7 +54,11 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
         Refused: nothing was charged, except NodeUnavailable after the charge: then the spend stands.
     """
     with node.database.reading() as session:
-        question = judged(session, caller, query)
+        found = judge(session, caller, query)
+    with node.database.writing() as session:
+        history.note_question(session, found.place, found.judgement)
+    with node.database.reading() as session:
+        question = admitted(session, found)
         if isinstance(question, Question) and (known := known_answer(session, question)):
             return _shown(session, question, known, repeated=True)
     if isinstance(question, AskOwner):
@@ -64,7 +70,7 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
 
 def _paid(node: Node, question: Question) -> Release:
     """Charge, measure, wait for the time that was fixed beforehand, and only then store what nobody saw before."""
-    snapshot(question.registered).file.refuse_if_changed()
+    snapshot(question.registered).refuse_if_changed()
     with node.departures.place():
         slot = timetable.slot_of(node, question)
         with node.database.writing() as session:
@@ -99,7 +105,7 @@ def _measured(node: Node, question: Question) -> Answer:
     """
     source = snapshot(question.registered)
     try:
-        exact = node.warehouse.tallies(source, question.plan.tallies, question.query.selection)
+        exact = node.engines.tallies(source, question.plan.tallies, question.query.selection)
         return Answer.of(question.plan.noised(exact), failed=False)
     except Exception as error:
         log.warning("rows of version %s could not be read: %s", source.version, type(error).__name__)
@@ -151,4 +157,5 @@ def _shown(session: Session, question: Question, row: ReleaseRow, *, repeated: b
 def _asked(node: Node, caller: Caller, query: Query, verdict: AskOwner) -> ApprovalRequired:
     with node.database.writing() as session:
         filed = file_for_question(session, caller, query)
-    return ApprovalRequired(f"{verdict.reason}: request {filed}", request=filed)
+    said = f"{verdict.reason}; an owner has been asked: request {filed}"
+    return ApprovalRequired(said, request=filed, rule=verdict.rule)

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 
 from sqlalchemy.orm import Session
 
 from jali.estimates import derivation
 from jali.wire.money import to_fixed
+from jali.wire.policy import Policy
 from jali.wire.query import Query
 from jali.wire.release import Noised
-from jali_node.errors import GrantRequired
+from jali_node.actions.queries.judge import Judged, judge
+from jali_node.errors import AccessDenied, GrantRequired
 from jali_node.ledger import book
 from jali_node.ledger.account import Account
 from jali_node.ledger.terms import Terms
@@ -20,7 +21,7 @@ from jali_node.people.caller import Caller
 from jali_node.policy import rules
 from jali_node.policy.rules import Allow, AskOwner, Deny
 from jali_node.statistics.plan import Plan, plan
-from jali_node.store import catalog, grants, releases
+from jali_node.store import releases
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, ReleaseRow
 
@@ -82,25 +83,27 @@ class Question:
         )
 
 
-def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwner:
-    """Look a question up and judge it.
-
-    Returns:
-        The question, or that an owner must be asked first.
+def judged(session: Session, caller: Caller, query: Query, policy: Policy | None = None) -> Question | AskOwner:
+    """Look a question up, judge it, and see whether it fits.
 
     Raises:
         AccessDenied, UnknownDataset, GrantRequired: it may not be asked.
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
     """
-    caller.must_belong_to(query.project)
-    registered = catalog.registered(session, query.dataset)
-    verdict = rules.decide(
-        _grants(session, caller, query),
-        query.statistic.kind,
-        frozenset(query.reads),
-        datetime.now(UTC),
-    )
+    return admitted(session, judge(session, caller, query, policy))
+
+
+def admitted(session: Session, found: Judged) -> Question | AskOwner:
+    """Return a judged question as one that may be asked, or that an owner must be asked first.
+
+    Raises:
+        AccessDenied, GrantRequired: it may not be asked.
+        UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
+    """
+    verdict, query, registered = found.judgement.verdict, found.query, found.registered
     if isinstance(verdict, Deny):
+        if verdict.rule:
+            raise AccessDenied(verdict.reason, field="dataset", rule=verdict.rule)
         raise GrantRequired(verdict.reason, field="dataset")
     population = session.get_one(AccountRow, registered.population.account_id)
     card, terms = registered.card, book.terms(population)
@@ -109,7 +112,7 @@ def judged(session: Session, caller: Caller, query: Query) -> Question | AskOwne
         return verdict
     assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
     quota = book.account(session.get_one(AccountRow, verdict.grant.account_id))
-    question = Question(query, caller, registered, terms, verdict.grant, quota)
+    question = Question(query, found.caller, registered, terms, verdict.grant, quota)
     question.plan  # noqa: B018 - what does not fit the card is refused here
     return question
 
@@ -146,10 +149,3 @@ def others_answer(session: Session, question: Question) -> ReleaseRow | None:
     """
     found: Sequence[ReleaseRow] = releases.same_question(session, question.registered.version.id, question.digest)
     return next((row for row in found if row.asked == question.asked), None)
-
-
-def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]:
-    return [
-        rules.Grant(row.id, row.account_id, row.expires_at, grants.names(row.statistics), grants.names(row.columns))
-        for row in grants.for_question(session, caller.id, query.project, query.dataset)
-    ]

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from jali.wire.money import EPSILON_MAX, from_fixed
+from jali.wire.policy import NO_POLICY, Policy
 from jali.wire.query import Query, Wish
 from jali.wire.quote import Quote
 from jali_node.actions.queries import accuracy, paid, usefulness
@@ -26,9 +27,8 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         Refused: as asking would be.
     """
     with node.database.reading() as session:
-        question = _granted(session, caller, wish, wish.epsilon or EPSILON_MAX)
-        settled = Accuracy(wish.epsilon) if wish.epsilon else accuracy.solved(session, question.registered, wish)
-        question = question.at(settled.epsilon)
+        settled = Accuracy(wish.epsilon) if wish.epsilon else _solved(session, caller, wish)
+        question = _granted(session, caller, wish, settled.epsilon)
         repeated = known_answer(session, question) is not None
         counted = paid.counted_rows(session, question.registered, wish)
     terms = question.quota.terms
@@ -53,10 +53,17 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
     )
 
 
-def _granted(session: Session, caller: Caller, wish: Wish, epsilon: float) -> Question:
+def _solved(session: Session, caller: Caller, wish: Wish) -> Accuracy:
+    """Return the price that gives an error, for whom grants let ask; rules judge it once it is known."""
+    question = _granted(session, caller, wish, EPSILON_MAX, NO_POLICY)
+    return accuracy.solved(session, question.registered, wish)
+
+
+def _granted(session: Session, caller: Caller, wish: Wish, epsilon: float, policy: Policy | None = None) -> Question:
     """Return the wish as a question at a price, if it may be asked."""
     query = Query(**{**wish.model_dump(exclude={"error"}), "epsilon": epsilon})
-    question = judged(session, caller, query)
+    question = judged(session, caller, query, policy)
     if isinstance(question, AskOwner):
-        raise ApprovalRequired("this lies outside what was granted: asking it will file a request to an owner")
+        said = f"{question.reason}; asking it will file a request to an owner"
+        raise ApprovalRequired(said, rule=question.rule)
     return question

@@ -1,4 +1,4 @@
-"""An owner's yes or no. A yes opens a quota under the population's account."""
+"""A reviewer's yes or no. A yes, or two above the threshold, opens a quota under the population's account."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,8 @@ from jali.wire.ids import PREFIX_GRANT, new_id
 from jali.wire.money import from_fixed, to_fixed
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 from jali_node import audit
+from jali_node.actions.approvals import agree
+from jali_node.actions.approvals.agree import Yes
 from jali_node.actions.requests.show_requests import shown
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.ledger import book
@@ -23,12 +25,12 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
     """Record a decision, and give the grant if it is a yes.
 
     Raises:
-        AccessDenied: the caller is not an owner.
+        AccessDenied: the caller does not review, or asks themselves, or has approved it already.
         UnknownResource: there is no such request.
         DecisionOutdated: it was decided already, or it is not the request that was read.
         InvalidRequest: a no without a reason, or a quota above the population's cap.
     """
-    caller.must_own()
+    caller.must_review()
     if decision.outcome is RequestStatus.DENIED and not decision.reason.strip():
         raise InvalidRequest("a denial needs a reason, so that the asker knows what to change", field="reason")
     with node.database.writing() as session:
@@ -39,7 +41,15 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
             raise UnknownResource("there is no such request", field="request")
         if row.digest != decision.digest:
             raise DecisionOutdated("this is not the request that was read; read it again", field="digest")
-        row.status = request_state.moved(RequestStatus(row.status), decision.outcome)
+        caller.must_not_be(row.person_id)
+        status = request_state.moved(RequestStatus(row.status), decision.outcome)
+        cap, days = _checked_cap(session, row, decision), decision.expires_days
+        if decision.outcome is RequestStatus.GRANTED:
+            yes = agree.agreed(session, caller, Yes(row.id, row.digest, cap, days, decision.reason))
+            if yes is None:
+                return shown(session, row)
+            cap, days = yes.epsilon, yes.expires_days or days
+        row.status = status
         row.decided_at, row.decided_by, row.reason = datetime.now(UTC), caller.id, decision.reason
         session.flush()
         audit.record(
@@ -51,19 +61,26 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
             by=caller.id,
         )
         if decision.outcome is RequestStatus.GRANTED:
-            _grant(session, row, decision)
+            _grant(session, row, cap, days)
         return shown(session, row)
 
 
-def _grant(session: Session, row: AccessRequestRow, decision: Decision) -> None:
-    population = catalog.registered(session, row.dataset_id).population
-    account = session.get_one(AccountRow, population.account_id)
-    cap = row.epsilon if decision.epsilon is None else to_fixed(decision.epsilon)
-    if cap > account.cap:
+def _checked_cap(session: Session, row: AccessRequestRow, decision: Decision) -> int:
+    """Return the quota (1e-12) that a decision names, if it is no larger than the population's cap."""
+    cap, most = row.epsilon if decision.epsilon is None else to_fixed(decision.epsilon), _account(session, row).cap
+    if decision.outcome is RequestStatus.GRANTED and cap > most:
         raise InvalidRequest(
-            f"expected at most the population's cap of {from_fixed(account.cap):g}, got {from_fixed(cap):g}",
-            field="epsilon",
+            f"expected at most the population's cap of {from_fixed(most):g}, got {from_fixed(cap):g}", field="epsilon"
         )
+    return cap
+
+
+def _account(session: Session, row: AccessRequestRow) -> AccountRow:
+    return session.get_one(AccountRow, catalog.registered(session, row.dataset_id).population.account_id)
+
+
+def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None:
+    account = _account(session, row)
     grant_id, now = new_id(PREFIX_GRANT), datetime.now(UTC)
     quota = book.open_account(session, book.QUOTA, cap, book.terms(account), {"grant": grant_id, "under": account.id})
     grant = GrantRow(
@@ -76,7 +93,7 @@ def _grant(session: Session, row: AccessRequestRow, decision: Decision) -> None:
         statistics=row.statistics,
         columns=row.columns,
         created_at=now,
-        expires_at=now + timedelta(days=decision.expires_days),
+        expires_at=now + timedelta(days=days),
     )
     session.add(grant)
     session.flush()

@@ -39,14 +39,7 @@ def file_request(node: Node, caller: Caller, form: AccessRequestForm) -> AccessR
 
 def file_for_question(session: Session, caller: Caller, query: Query) -> str:
     """File a wish for exactly one question, unless one waits already; return the request's id."""
-    form = AccessRequestForm(
-        dataset=query.dataset,
-        project=query.project,
-        purpose=f"To ask one question outside of what was granted: {query.describe()}"[:4000],
-        epsilon=query.epsilon,
-        statistics=(query.statistic.kind,),
-        columns=tuple(sorted(query.reads)),
-    )
+    form = form_for_question(query)
     waiting = session.scalars(
         select(AccessRequestRow.id).where(
             AccessRequestRow.digest == request_digest(caller, form),
@@ -54,6 +47,18 @@ def file_for_question(session: Session, caller: Caller, query: Query) -> str:
         )
     ).first()
     return waiting or _filed(session, caller, form).id
+
+
+def form_for_question(query: Query) -> AccessRequestForm:
+    """Return the wish for exactly one question."""
+    return AccessRequestForm(
+        dataset=query.dataset,
+        project=query.project,
+        purpose=f"To ask one question outside of what was granted: {query.describe()}"[:4000],
+        epsilon=query.epsilon,
+        statistics=(query.statistic.kind,),
+        columns=tuple(sorted(query.reads)),
+    )
 
 
 def request_digest(caller: Caller, form: AccessRequestForm) -> str:

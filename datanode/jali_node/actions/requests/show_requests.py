@@ -1,4 +1,4 @@
-"""Requests as they are read: one's own, or all of them for an owner."""
+"""Requests as they are read: one's own, or all of them for whoever oversees the node."""
 
 import json
 
@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.money import from_fixed
-from jali.wire.person import Role
 from jali.wire.request import AccessRequest, RequestStatus
+from jali_node.actions.approvals import agree
 from jali_node.errors import UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -17,7 +17,7 @@ from jali_node.tables import AccessRequestRow, DatasetRow, GrantRow, PersonRow, 
 def list_requests(node: Node, caller: Caller) -> list[AccessRequest]:
     """Return the requests that concern the caller, the newest first."""
     query = select(AccessRequestRow).order_by(AccessRequestRow.created_at.desc(), AccessRequestRow.id.desc())
-    if caller.role is not Role.OWNER:
+    if not caller.oversees:
         query = query.where(AccessRequestRow.person_id == caller.id)
     with node.database.reading() as session:
         return [shown(session, row) for row in session.scalars(query)]
@@ -31,7 +31,7 @@ def show_request(node: Node, caller: Caller, request_id: str) -> AccessRequest:
     """
     with node.database.reading() as session:
         row = session.get(AccessRequestRow, request_id)
-        if row is None or (caller.role is not Role.OWNER and row.person_id != caller.id):
+        if row is None or not (caller.oversees or row.person_id == caller.id):
             raise UnknownResource("there is no such request, or it is not yours", field="request")
         return shown(session, row)
 
@@ -57,6 +57,8 @@ def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
         decided_at=row.decided_at,
         decided_by=row.decided_by,
         reason=row.reason,
+        approvals=agree.approvals(session, row.id),
+        waiting_for=agree.waiting_for(session, row.id, row.epsilon) if row.status == RequestStatus.SUBMITTED else "",
         grant=None if grant is None else grant.id,
         expires_at=None if grant is None else grant.expires_at,
     )

@@ -13,6 +13,7 @@ from jali.wire.features import Threshold
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
 from jali.wire.query import Id
+from jali.wire.request import Approval
 from jali.wire.statistics.ask import ColumnName
 
 ROUNDS_MAX = 200
@@ -107,7 +108,11 @@ class JobDecision(Request):
 
 
 class Job(Reply):
-    """A job as both sides see it. `rounds_done` counts replies that were stored, from public causes alone."""
+    """A job as both sides see it. `rounds_done` counts replies that were stored, from public causes alone.
+
+    `waiting_for` says whose decision it waits for; nothing once there is one. Without `decided_by`, a rule of the
+    node's policy has decided; `reason` names it.
+    """
 
     id: str
     training: Training
@@ -123,6 +128,8 @@ class Job(Reply):
     decided_at: datetime | None = None
     decided_by: str | None = None
     reason: str = ""
+    approvals: tuple[Approval, ...] = ()
+    waiting_for: str = ""
 
 
 class RoundForm(Request):

@@ -1,0 +1,50 @@
+"""A job's facts, held against the policy. Jobs need no grant, and only a rule allows one without a person."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from jali.wire.jobs.train import Training
+from jali.wire.money import from_fixed
+from jali.wire.policy import Effect
+from jali_node.actions.jobs.job_plan import Planned, price_of
+from jali_node.actions.policies.history import Place
+from jali_node.errors import AccessDenied
+from jali_node.policy import rules
+from jali_node.policy.conditions import Asked
+from jali_node.policy.rules import Ruling, Standing
+from jali_node.store import policies
+from jali_node.tables import PersonRow, ProjectRow
+
+
+@dataclass(frozen=True)
+class JudgedJob:
+    """A job's facts, and what is said to it."""
+
+    place: Place
+    asked: Asked
+    ruling: Ruling
+
+    def refuse_if_denied(self) -> None:
+        """Raise AccessDenied where a rule says no."""
+        if self.ruling.effect is Effect.DENY:
+            raise AccessDenied(self.ruling.reason, field="training", rule=self.ruling.rule)
+
+
+def judge_job(session: Session, person_id: str, found: Planned, training: Training) -> JudgedJob:
+    """Judge a planned training of somebody's, by the policy in force."""
+    person, now = session.get_one(PersonRow, person_id), datetime.now(UTC)
+    dataset = found.registered.dataset
+    asked = Asked(
+        person=frozenset({person.id, person.name}),
+        role=person.role,
+        project=frozenset({training.project, session.get_one(ProjectRow, training.project).name}),
+        dataset=frozenset({dataset.id, dataset.name}),
+        columns=frozenset({*training.features, training.target.column}),
+        epsilon=from_fixed(price_of(found)),
+        job_kind=training.kind,
+        parameters=training.graph.parameter_count,
+    )
+    ruling = rules.ruled(Standing.JOB, asked, now, policies.in_force(session))
+    return JudgedJob(Place(person.id, training.project, dataset.id, now), asked, ruling)

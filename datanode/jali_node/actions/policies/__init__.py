@@ -1,0 +1,1 @@
+"""The owners' policy: shown, replaced, and tried on the last requests."""

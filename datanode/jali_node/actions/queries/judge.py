@@ -1,0 +1,76 @@
+"""A question's facts, held against grants and policy. Nothing is planned, nothing is written."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from jali.wire.policy import Policy
+from jali.wire.query import Query
+from jali_node.actions.policies.history import Place
+from jali_node.actions.requests.file_request import form_for_question, request_digest
+from jali_node.ledger import book
+from jali_node.people.caller import Caller
+from jali_node.policy import rules
+from jali_node.policy.conditions import Asked
+from jali_node.policy.rules import Judgement
+from jali_node.store import catalog, grants, policies
+from jali_node.store.catalog import Registered
+from jali_node.tables import AccessRequestRow, AccountRow, GrantRow, ProjectRow
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A question, and what is said to it."""
+
+    query: Query
+    caller: Caller
+    registered: Registered
+    judgement: Judgement
+    at: datetime
+
+    @property
+    def place(self) -> Place:
+        """Who asked, about what, and when."""
+        return Place(self.caller.id, self.query.project, self.query.dataset, self.at)
+
+
+def judge(session: Session, caller: Caller, query: Query, policy: Policy | None = None) -> Judged:
+    """Judge a question, by the policy in force unless another is given.
+
+    Raises:
+        AccessDenied, UnknownDataset: it is not for this person to ask at all.
+    """
+    caller.must_belong_to(query.project)
+    registered, now = catalog.registered(session, query.dataset), datetime.now(UTC)
+    asked = Asked(
+        person=frozenset({caller.id, caller.name}),
+        role=caller.role,
+        project=frozenset({query.project, session.get_one(ProjectRow, query.project).name}),
+        dataset=frozenset({query.dataset, registered.dataset.name}),
+        columns=frozenset(query.reads),
+        epsilon=query.epsilon,
+        statistic=query.statistic.kind,
+    )
+    in_force = policies.in_force(session) if policy is None else policy
+    judgement = rules.decide(_grants(session, caller, query), asked, now, in_force)
+    return Judged(query, caller, registered, judgement, now)
+
+
+def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]:
+    wish = request_digest(caller, form_for_question(query))
+    return [_grant(session, row, wish) for row in grants.for_question(session, caller.id, query.project, query.dataset)]
+
+
+def _grant(session: Session, row: GrantRow, wish: str) -> rules.Grant:
+    quota = book.account(session.get_one(AccountRow, row.account_id)).budget()
+    return rules.Grant(
+        id=row.id,
+        account_id=row.account_id,
+        expires_at=row.expires_at,
+        statistics=grants.names(row.statistics),
+        columns=grants.names(row.columns),
+        total=quota.spent,
+        cap=quota.cap,
+        for_this=session.get_one(AccessRequestRow, row.request_id).digest == wish,
+    )
