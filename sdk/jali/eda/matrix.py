@@ -1,6 +1,7 @@
 """An answer about pairs: a table of two columns' categories, covariances, correlations."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -23,8 +24,10 @@ class NoisyMatrix(NoisyTable):
         """What runs downwards, and what runs across; nothing where both are columns."""
         return (self.statistic.keys[0], self.statistic.keys[1]) if isinstance(self.statistic, Crosstab) else ("", "")
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table, its lower ends and its upper ends side by side."""
+    def to_pandas(self, *, joint: bool = False) -> pd.DataFrame:
+        """Return the table, its lower ends and its upper ends side by side; see `NoisyTable.to_pandas` for `joint`."""
+        if joint:
+            return replace(self, rows=tuple(self._rows(joint))).to_pandas()
         figure = self._cells()[0].figure
         sides: dict[str, Callable[[Row], float]] = {
             figure: lambda row: row.value,

@@ -10,6 +10,7 @@ from jali import errors, estimates
 from jali.eda import markup, rounding
 from jali.eda.charts import draw, vega
 from jali.eda.charts.picture import Picture, pictured
+from jali.eda.joint import widened
 from jali.eda.receipt import Receipt
 from jali.estimates import Row
 from jali.wire.dataset import Column
@@ -89,9 +90,13 @@ class _Noisy:
         """What the answer cost, stand-alone (epsilon); for several nodes the composed price."""
         return self.receipt.price
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return one line a key, and for each figure columns `<figure>`, `<figure>_low`, `<figure>_high`."""
-        lines = _lines(self.rows)
+    def to_pandas(self, *, joint: bool = False) -> pd.DataFrame:
+        """Return one line a key, and for each figure columns `<figure>`, `<figure>_low`, `<figure>_high`.
+
+        Args:
+            joint: for a table of counts, intervals that hold all at once with 95 % confidence, rather than one by one.
+        """
+        lines = _lines(self._rows(joint))
         return pd.DataFrame([_cells(line) for _, line in lines], index=_index(self.statistic, [k for k, _ in lines]))
 
     def plot(self, *, figure: str | None = None, ax: "Axes | None" = None) -> "Axes":
@@ -110,6 +115,9 @@ class _Noisy:
     def altair(self, *, figure: str | None = None) -> "TopLevelMixin":
         """Return the same chart for Altair; free. Needs `jali[altair]`."""
         return vega.drawn(self._picture(figure))
+
+    def _rows(self, joint: bool) -> Sequence[Row]:
+        return widened(self.statistic, self.rows, self.releases) if joint else self.rows
 
     def _picture(self, figure: str | None) -> Picture:
         price = f"ε {self.price:.4g}"

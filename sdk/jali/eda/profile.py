@@ -33,11 +33,13 @@ class Profile(NoisyTable):
         """Return the counts of one column's public categories; nothing for a column of another type."""
         return {row.key[1]: row for row in self.rows if row.key[0] == column and len(row.key) > 1}
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self, *, joint: bool = False) -> pd.DataFrame:
         """Return one line a column, and for each figure columns `<figure>`, `<figure>_low`, `<figure>_high`.
 
-        Figures that a column does not have are missing; the categories' counts are in `categories(column)`.
+        Figures that a column does not have are missing; the categories' counts are in `categories(column)`. There are
+        no joint intervals over figures of such different kinds.
         """
+        self._rows(joint)  # refuses
         return pd.DataFrame(
             [_cells(self.of(name)) for name in self.columns], index=pd.Index(self.columns, name="column")
         )
