@@ -13,8 +13,8 @@ from jali_node.people.caller import Caller
 _bearer = HTTPBearer(auto_error=False, description="An API token made with `jali node token create`.")
 
 
-def serving_node(request: Request) -> Node:
-    """Return the node that this application serves."""
+async def serving_node(request: Request) -> Node:
+    """Return the node that this application serves. It waits for nothing, so it takes no thread."""
     node: Node = request.app.state.node
     return node
 
