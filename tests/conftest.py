@@ -128,10 +128,11 @@ def build_house(tmp_path: Path) -> Iterator[BuildHouse]:
         name: str = "test node",
         database_url: str | None = None,
         timed_release: bool = False,
+        **others: Any,
     ) -> House:
         folder = tmp_path / name.replace(" ", "-")
         prepare_folder(folder, name)
-        settings = Settings(folder=folder, name=name, database_url=database_url, timed_release=timed_release)
+        settings = Settings(folder=folder, name=name, database_url=database_url, timed_release=timed_release, **others)
         node = open_node(settings)
         create_node(node, "Olga Owner")
         open_population(node, "people", UnitKind.ROW, units, cap, 1e-6)

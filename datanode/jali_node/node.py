@@ -1,8 +1,9 @@
-"""A running node: its identity, settings, database and engine. Actions take it; only `app` makes it."""
+"""A running node: its identity, settings, database and engines. Actions take it; only `app` makes it."""
 
 from dataclasses import dataclass, field
 
 from jali_node.departure import Departures
+from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.settings import Settings
 from jali_node.store.database import Database
@@ -16,12 +17,17 @@ class Node:
     node_id: str
     settings: Settings
     database: Database
-    warehouse: Warehouse
+    engines: Engines
     turnstile: Turnstile = field(default_factory=Turnstile)
     departures: Departures = field(default_factory=Departures)
     twins: dict[str, Snapshot] = field(default_factory=dict)
 
+    @property
+    def warehouse(self) -> Warehouse:
+        """The embedded engine, for files."""
+        return self.engines.duckdb
+
     def close(self) -> None:
         """Let go of files and connections."""
-        self.warehouse.close()
+        self.engines.close()
         self.database.close()

@@ -4,6 +4,7 @@ Every variable is `JALI_NODE_` and the field's name in capitals. Secrets may als
 `JALI_NODE_DATABASE_URL_FILE=/run/secrets/url`.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic_settings import (
 
 PREFIX = "JALI_NODE_"
 FILE_NAME = "node.toml"
-SECRETS = ("database_url",)
+SECRETS = ("database_url", "sources")
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
     memory_limit: str = Field(default="2GB", pattern=r"^[0-9]+(MB|GB)$", description="for the embedded engine")
     threads: int = Field(default=2, ge=1, le=256, description="for the embedded engine")
+    sources: dict[str, SecretStr] = Field(
+        default_factory=dict, description="SQLAlchemy URLs of the owner's databases, by name; JSON in the environment"
+    )
+    spark_master: str = Field(default="local[2]", description="where Spark runs, for tables that outgrow one machine")
     timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
 
     @property
@@ -69,7 +74,8 @@ class _SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """Return the content of the file that the environment names."""
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        text = Path(path).read_text(encoding="utf-8").strip() if path else None
+        return (json.loads(text) if text and field_name == "sources" else text), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return the secrets found."""

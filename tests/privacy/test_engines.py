@@ -290,8 +290,10 @@ def test_the_same_rows_of_entities_are_read(database: str, table: Path, tmp_path
     warehouse = Warehouse(tmp_path, "1GB", 2)
     snapshot = warehouse.register("ver_bounded", table, COLUMNS, Bound("person", 5, KEY))
     mine = duckdb.read_parquet(str(snapshot.file.path)).fetchall()
-    with sa.create_engine(database).connect() as connection:
+    connected = sa.create_engine(database)
+    with connected.connect() as connection:
         theirs = connection.exec_driver_sql(f"SELECT * FROM {linked.link.table}").fetchall()  # noqa: S608 - made here
+    connected.dispose()
     assert chosen(mine) == chosen([tuple(row) for row in theirs])
     wanted = tallies_of(ADAPTER.validate_python({"kind": "describe", "columns": ["age", "weight"]}), ALL_ROWS)
     assert same(warehouse.tallies(snapshot, wanted), engine.tallies(linked, wanted))

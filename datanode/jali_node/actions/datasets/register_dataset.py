@@ -15,9 +15,11 @@ from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
 from jali.wire.money import digest
 from jali_node import audit
 from jali_node.actions.budgets.open_population import two_digits
+from jali_node.actions.datasets.snapshots import address
 from jali_node.actions.datasets.twins import twin_of
 from jali_node.engine.bounded import Bound
-from jali_node.engine.warehouse import Snapshot
+from jali_node.engine.linked import POSTGRESQL, SPARK, Link, Linked
+from jali_node.engine.warehouse import File, Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.store import catalog
@@ -53,17 +55,46 @@ def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
     Raises:
         InvalidRequest: unknown population, another population than before, a file that the card does not fit.
     """
-    version_id = new_id(PREFIX_VERSION)
+    version_id, bound = new_id(PREFIX_VERSION), _checked(node, card)
+    return _stored(node, node.warehouse.register(version_id, table, card.columns, bound), card)
+
+
+def link_dataset(
+    node: Node, source: str, table: str, card: Card, snapshot: str = "", scratch: str | None = None
+) -> Dataset:
+    """Register a table that stays in another engine: nothing but aggregates ever comes from there.
+
+    Args:
+        source: the owner's name for a database in the settings, or `spark`.
+        table: `schema.table` or a view there; for Spark a Parquet file or folder.
+        card: what is public of it.
+        snapshot: what the owner calls this state of it. A table that changes is given as a view of one state: a change
+            cannot be noticed from here.
+        scratch: a schema of the source in which the rows that are read of entities are written down.
+
+    Raises:
+        ExtraMissing, InvalidRequest: it cannot be read there with the declared columns; or as `register_dataset`.
+    """
+    link = Link(SPARK if source == SPARK else POSTGRESQL, source, table, snapshot)
+    bound = _checked(node, card)
+    return _stored(node, node.engines.link(new_id(PREFIX_VERSION), link, card.columns, bound, scratch), card)
+
+
+def _checked(node: Node, card: Card) -> Bound | None:
+    """Hold a card against its population; return how many rows of whom are read."""
     with node.database.reading() as session:
         population = _population(session, card)
         _refuse_another_unit(population, card)
-        bound = _bound(population, card)
+        return _bound(population, card)
+
+
+def _stored(node: Node, version: Snapshot | Linked, card: Card) -> Dataset:
+    version_id = version.version
     if card.rows is not None:
         card = card.model_copy(update={"rows": two_digits(card.rows)})
-    snapshot = node.warehouse.register(version_id, table, card.columns, bound)
     with node.database.writing() as session:
         dataset = _dataset(session, card, version_id)
-        session.add(_version(snapshot, dataset.id, card))
+        session.add(_version(version, dataset.id, card))
         session.flush()
         audit.record(
             session,
@@ -135,14 +166,18 @@ def _dataset(session: Session, card: Card, version_id: str) -> DatasetRow:
     return dataset
 
 
-def _version(snapshot: Snapshot, dataset_id: str, card: Card) -> VersionRow:
+def _version(version: Snapshot | Linked, dataset_id: str, card: Card) -> VersionRow:
+    if isinstance(version, Linked):
+        path, file = address(version.link), File(Path(), "", 0, 0)
+    else:
+        path, file = str(version.file.path), version.file
     return VersionRow(
-        id=snapshot.version,
+        id=version.version,
         dataset_id=dataset_id,
         card=json.dumps(card.model_dump(mode="json")),
-        path=str(snapshot.file.path),
-        sha256=snapshot.file.sha256,
-        size=snapshot.file.size,
-        mtime_ns=snapshot.file.mtime_ns,
+        path=path,
+        sha256=file.sha256,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
         registered_at=datetime.now(UTC),
     )

@@ -21,6 +21,7 @@ from jali.wire.money import EPSILON_MAX, digest, from_fixed, to_fixed
 from jali.wire.person import Role
 from jali_node import audit
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.engine.engines import files_only
 from jali_node.engine.tally import Bins, Categories
 from jali_node.errors import EpsilonTooSmall, ExtraMissing, InvalidRequest
 from jali_node.ledger import accountant, book
@@ -106,7 +107,7 @@ def synthesize(node: Node, wish: Wish) -> Offer:
     if lacking := synthetic.missing():
         raise ExtraMissing(f"synthetic rows need the extra: pip install 'jali[synthetic]' (missing: {lacking})")
     offer = quoted(node, wish)
-    source = snapshot(offer.registered)
+    source = files_only(snapshot(offer.registered), "synthesis")
     source.file.refuse_if_changed()
     made = synthetic.mechanism(offer.sizes, offer.event.rho, offer.registered.card.max_rows or 1)
     with node.database.writing() as session:
@@ -196,7 +197,7 @@ def _drawn(node: Node, made: Any, offer: Offer, rows: int) -> dict[str, NDArray[
     """
     version = offer.registered.version.id
     try:
-        codes = node.warehouse.codes(snapshot(offer.registered), offer.groups)
+        codes = node.warehouse.codes(files_only(snapshot(offer.registered), "synthesis"), offer.groups)
         return synthetic.drawn(made, codes, offer.sizes, rows)
     except (KeyboardInterrupt, SystemExit):
         raise

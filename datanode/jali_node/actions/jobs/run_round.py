@@ -18,6 +18,7 @@ from jali.wire.money import digest
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, stored
+from jali_node.engine.engines import files_only
 from jali_node.errors import JobChanged
 from jali_node.jobs import train
 from jali_node.ledger import book
@@ -86,7 +87,7 @@ def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
         row = session.get_one(JobRoundRow, (job_id, number))
         training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
-    source, plan = snapshot(found.registered), found.plan
+    source, plan = files_only(snapshot(found.registered), "training"), found.plan
     with _lease_kept(node, job_id, number, attempt):
         try:
             source.file.refuse_if_changed()
