@@ -99,8 +99,8 @@ class Reception:
         if abs(info.wire - WIRE_VERSION) > 1:
             raise errors.IncompatibleNode(f"{info.name} speaks wire version {info.wire}, this portal {WIRE_VERSION}")
         me = transport.get("/v1/me", Me)
-        if me.role is not Role.OWNER:
-            raise errors.AccessDenied("only the data's owners review requests")
+        if me.role not in (Role.OWNER, Role.REVIEWER):
+            raise errors.AccessDenied("only the data's owners and reviewers decide about requests")
         return info, me
 
     def _end_those_that_are_over(self, now: float) -> None:

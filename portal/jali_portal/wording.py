@@ -55,6 +55,11 @@ APPROVED = (
     "Approved. The whole price is set aside; each round is charged when it begins, and what is not used is freed."
 )
 DENIED = "Denied. The asker reads your reason."
+FIRST_OF_TWO = (
+    "Recorded. Above the threshold two persons must agree: nothing is granted and nothing runs until another owner or "
+    "reviewer has approved it too."
+)
+DECIDED_BY_RULE = "a rule of the node's policy, no person"
 REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how they know what to change."
 
 _STATISTICS = {
@@ -84,6 +89,8 @@ _ENTRIES = {
     "dataset.registered": "Dataset registered",
     "request.filed": "Access requested",
     "request.decided": "Request decided",
+    "approval.given": "Approved, where it takes two",
+    "policy.set": "Policy changed",
     "grant.given": "Access granted",
     "account.opened": "Account opened",
     "spend.held": "Cost set aside",

@@ -274,3 +274,53 @@ def test_others_do_not_see_a_job(house: Any) -> None:
     assert house.get(f"/v1/jobs/{job['id']}", token).status_code == 404
     assert house.get("/v1/jobs", token).json() == []
     assert JobStatus(house.get(f"/v1/jobs/{job['id']}", house.owner).json()["status"]) is JobStatus.SUBMITTED
+
+
+def put_policy(house: Any, text: str) -> None:
+    reply = house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": text})
+    assert reply.status_code == 200, reply.text
+
+
+ALLOW = '[[rule]]\nname = "small"\neffect = "allow"\njob_kinds = ["train"]\nparameters_at_most = 1000\n'
+
+
+def test_a_rule_may_allow_a_job_below_the_threshold_of_two_persons(house: Any) -> None:
+    put_policy(house, ALLOW)
+    job = submitted(house)
+    assert (job["status"], job["decided_by"]) == ("approved", None)
+    assert "rule 'small' of this node's policy allows this" in job["reason"]
+    assert house.population()["held"] == pytest.approx(job["quote"]["price"], abs=1e-6)
+    assert submitted(house, epsilon=5.0)["status"] == "submitted"  # no room for it: a person is asked
+    put_policy(house, ALLOW + "[approval]\ntwo_persons_above_epsilon = 0.5\n")
+    assert submitted(house)["waiting_for"] == "two persons: above epsilon 0.5 two must agree"
+    assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
+
+
+def test_a_rule_that_denies_a_job_is_named_before_anything_is_stored_and_outlasts_an_approval(house: Any) -> None:
+    waiting = submitted(house)
+    put_policy(house, '[[rule]]\nname = "large"\neffect = "deny"\nparameters_above = 10\n')
+    before = house.ledger()
+    for path in ("/v1/jobs", "/v1/jobs/quotes"):
+        reply = house.post(path, form(house))
+        assert (reply.status_code, reply.json()["facts"]) == (403, {"rule": "large"})
+    assert decide(house, waiting).json()["facts"] == {"rule": "large"}
+    assert house.ledger() == before
+    assert len(house.get("/v1/jobs").json()) == 1
+
+
+def test_a_dear_job_takes_two_persons_and_holds_nothing_before(house: Any) -> None:
+    from jali.wire.person import Role
+    from jali_node.actions.people.add_person import add_person
+    from jali_node.actions.people.create_token import create_token
+
+    put_policy(house, "[approval]\ntwo_persons_above_epsilon = 0.5\n")
+    job = submitted(house)
+    first = decide(house, job).json()
+    assert (first["status"], house.population()["held"]) == ("submitted", 0)
+    assert first["waiting_for"].startswith("a second person")
+    assert decide(house, job).json()["code"] == "access_denied"
+    add_person(house.node, "Rosa Reviewer", Role.REVIEWER)
+    token, _ = create_token(house.node, "Rosa Reviewer", 1)
+    body = {"digest": job["digest"], "outcome": "approved"}
+    assert house.post(f"/v1/jobs/{job['id']}/decision", body, token).json()["status"] == "approved"
+    assert house.population()["held"] > 0

@@ -206,3 +206,24 @@ def test_a_decision_that_got_no_answer_is_called_uncertain(portal: Any, monkeypa
     page = portal.page("request", id=wish["id"])
     portal.refusals[f"/v1/requests/{wish['id']}/decision"] = (503, "node_unavailable")
     assert "it is not certain" in portal.texts(portal.press(page, "Grant"))
+
+
+def test_a_request_that_waits_for_a_second_person_says_so_and_a_reviewer_may_sign_in_and_give_it(portal: Any) -> None:
+    from jali.wire.person import Role
+    from jali_node.actions.people.add_person import add_person
+    from jali_node.actions.people.create_token import create_token
+
+    house = portal.house
+    text = "[approval]\ntwo_persons_above_epsilon = 0.5\n"
+    assert house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": text}).status_code == 200
+    wish = house.request(1.0)
+    page = portal.press(portal.page("request", id=wish["id"]), "Grant ε 1")
+    said = portal.texts(page)
+    assert "two persons must agree" in said
+    assert "a second person: above epsilon 0.5 two must agree, and one has" in said
+    assert "by you" in said
+    add_person(house.node, "Rosa Reviewer", Role.REVIEWER)
+    portal.sign_in(create_token(house.node, "Rosa Reviewer", 1)[0])
+    said = portal.texts(portal.press(portal.page("request", id=wish["id"]), "Grant ε 1"))
+    assert "Granted ε 1 for 90 days" in said
+    assert "by another" in said

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from jali import errors
-from jali.wire.request import AccessRequest
+from jali.wire.request import AccessRequest, RequestStatus
 from jali_portal import wording, words
 from jali_portal.components import cost_gauge, markup
 from jali_portal.desk import Desk
@@ -122,7 +122,8 @@ def _sent(desk: "DeskNow", request: AccessRequest, reason: str, quota: float | N
         if quota is None:
             desk().deny(request, reason)
             return Outcome(True, wording.DENIED)
-        desk().grant(request, quota, days, reason)
+        if desk().grant(request, quota, days, reason).status is RequestStatus.SUBMITTED:
+            return Outcome(True, wording.FIRST_OF_TWO)
         return Outcome(True, wording.granted(quota, days))
     except errors.DecisionOutdated:
         return Outcome(False, wording.OUTDATED)

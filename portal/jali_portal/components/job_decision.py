@@ -56,13 +56,15 @@ def _record(desk: Callable[[], Desk], job: Job, deny: bool, reason_key: str) -> 
 
 def _sent(desk: Callable[[], Desk], job: Job, outcome: JobStatus, reason: str) -> Outcome:
     try:
-        desk().decide_job(job, outcome, reason)
+        decided = desk().decide_job(job, outcome, reason)
     except errors.DecisionOutdated:
         return Outcome(False, wording.OUTDATED)
     except (errors.NodeUnreachable, errors.NodeUnavailable):
         return Outcome(False, wording.UNCERTAIN)
     except errors.JaliError as failure:
         return Outcome(False, f"Nothing was recorded: {failure}")
+    if decided.status is JobStatus.SUBMITTED:
+        return Outcome(True, wording.FIRST_OF_TWO)
     return Outcome(True, wording.DENIED if outcome is JobStatus.DENIED else wording.APPROVED)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from jali.wire.dataset import Column, ColumnType, Dataset
 from jali.wire.request import AccessRequest, RequestStatus
 from jali_portal import wording, words
+from jali_portal.viewmodels import inbox
 from jali_portal.viewmodels.inbox import STATUS
 
 CATEGORIES_SHOWN = 6
@@ -51,6 +52,7 @@ def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo
             ("About", f"some {population.units:,} {population.unit.value}s of the population {population.name}"),
             ("Asked", words.moment(request.created_at, now, zone)),
             ("Quota asked for", words.epsilon(request.epsilon)),
+            *inbox.still_waiting(request.waiting_for, request.approvals, now, zone, me),
         ),
         purpose=request.purpose,
         dataset_title=dataset.title,
@@ -88,7 +90,7 @@ def _values(column: Column) -> str:
 def _decision(request: AccessRequest, now: datetime, zone: tzinfo, me: str) -> tuple[tuple[str, str], ...]:
     if request.status is RequestStatus.SUBMITTED:
         return ()
-    lines = [("Decision", STATUS[request.status])]
+    lines = [*inbox.history(request.approvals[:-1], now, zone, me), ("Decision", STATUS[request.status])]
     if request.decided_at is not None:
         lines.append(("Decided", words.moment(request.decided_at, now, zone)))
     if request.decided_by is not None:

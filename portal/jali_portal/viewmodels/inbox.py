@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from jali.wire.jobs.train import Job, JobStatus
-from jali.wire.request import AccessRequest, RequestStatus
+from jali.wire.request import AccessRequest, Approval, RequestStatus
 from jali_portal import words
 from jali_portal.viewmodels import training
 
@@ -82,6 +82,24 @@ def of_job(job: Job) -> Wish:
         job.id, "Training", job.person_name, job.project_name, job.dataset_name, job.quote.price,
         job.created_at, job.decided_at, status, training.STATUS[job.status],
     )  # fmt: skip
+
+
+def history(approvals: Iterable[Approval], now: datetime, zone: tzinfo, me: str) -> tuple[tuple[str, str], ...]:
+    """Return in words who has approved so far, and when."""
+    return tuple(
+        (
+            "Approved",
+            f"{words.moment(yes.at, now, zone)} by " + ("you" if yes.person == me else f"another ({yes.person[-8:]})"),
+        )
+        for yes in approvals
+    )
+
+
+def still_waiting(
+    waiting_for: str, approvals: Iterable[Approval], now: datetime, zone: tzinfo, me: str
+) -> tuple[tuple[str, str], ...]:
+    """Return in words whose decision an undecided request waits for, and who has given theirs."""
+    return (("Waits for", waiting_for), *history(approvals, now, zone, me)) if waiting_for else ()
 
 
 def inbox(requests: Iterable[Wish], shown: Shown, now: datetime) -> Inbox:

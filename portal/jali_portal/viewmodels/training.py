@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from jali.wire.jobs.train import Job, JobStatus
-from jali_portal import words
+from jali_portal import wording, words
 
 STATUS = {
     JobStatus.SUBMITTED: "Waiting",
@@ -48,6 +48,7 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("Asked", words.moment(job.created_at, now, zone)),
             ("Price of all rounds", words.epsilon(quote.price)),
             ("Digest of all that will run", job.digest[:16]),
+            *((("Waits for", job.waiting_for),) if job.waiting_for else ()),
         ),
         purpose=training.purpose,
         reads=(
@@ -80,4 +81,6 @@ def _decision(job: Job, now: datetime, zone: tzinfo) -> tuple[tuple[str, str], .
     if job.decided_at is None:
         return ()
     told = (("Told the asker", job.reason),) if job.reason else ()
-    return (("Decided", words.moment(job.decided_at, now, zone)), *told)
+    rule = (("By", wording.DECIDED_BY_RULE),) if job.decided_by is None else ()
+    earlier = tuple(("Approved first", words.moment(yes.at, now, zone)) for yes in job.approvals[:-1])
+    return (*earlier, ("Decided", words.moment(job.decided_at, now, zone)), *rule, *told)

@@ -1,0 +1,181 @@
+"""Every route, every role, their own things and others': read from the OpenAPI document, so that none is left out."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from jali.wire.person import Role
+from jali_node.actions.people.add_person import add_person, add_project
+from jali_node.actions.people.create_token import create_token
+
+MEAN = {"kind": "mean", "column": "age"}
+OPEN = {("get", "/v1/node"), ("get", "/health")}
+OWNER, REVIEWER, SCIENTIST, AUDITOR = "owner", "reviewer", "scientist", "auditor"
+STRANGER = "stranger"
+"""A data scientist of another project, to whom everything of the first is foreign."""
+CALLERS = (OWNER, REVIEWER, SCIENTIST, AUDITOR, STRANGER)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What each caller is answered on a route, about what belongs to the scientist.
+
+    `owner`, `reviewer` and `auditor` are no members of the scientist's project.
+    """
+
+    owner: int
+    reviewer: int
+    scientist: int
+    auditor: int
+    stranger: int
+    body: str = ""
+
+
+def line(statuses: str, body: str = "") -> Line:
+    return Line(*map(int, statuses.split()), body=body)
+
+
+# Denied: 403 where the route or the project is not theirs, 404 where they may not know of the thing.
+# Invalid (400, 409): they may, and what was sent does nothing.
+MATRIX = {
+    # route                                            owner reviewer scientist auditor stranger
+    ("get", "/v1/me"): line("200 200 200 200 200"),
+    ("get", "/v1/datasets"): line("200 200 200 200 200"),
+    ("get", "/v1/datasets/{dataset_id}"): line("200 200 200 200 200"),
+    ("get", "/v1/datasets/{dataset_id}/mock"): line("404 404 404 404 404"),
+    ("get", "/v1/datasets/{dataset_id}/budget"): line("403 403 200 403 403"),
+    ("post", "/v1/quotes"): line("403 403 200 403 403", "query"),
+    ("post", "/v1/queries"): line("403 403 200 403 403", "query"),
+    ("get", "/v1/releases"): line("403 403 200 403 403"),
+    ("get", "/v1/releases/{release_id}"): line("404 404 200 404 404"),
+    ("post", "/v1/requests"): line("403 403 201 403 403", "wish"),
+    ("get", "/v1/requests"): line("200 200 200 200 200"),
+    ("get", "/v1/requests/{request_id}"): line("200 200 200 200 404"),
+    ("post", "/v1/requests/{request_id}/decision"): line("409 409 403 403 403", "decision"),
+    ("post", "/v1/jobs/quotes"): line("403 403 200 403 403", "job"),
+    ("post", "/v1/jobs"): line("403 403 201 403 403", "job"),
+    ("get", "/v1/jobs"): line("200 200 200 200 200"),
+    ("get", "/v1/jobs/{job_id}"): line("200 200 200 200 404"),
+    ("post", "/v1/jobs/{job_id}/decision"): line("409 409 403 403 403", "job_decision"),
+    ("post", "/v1/jobs/{job_id}/rounds/{number}"): line("409 404 409 403 404", "round"),
+    ("get", "/v1/jobs/{job_id}/rounds/{number}"): line("404 404 404 404 404"),
+    ("get", "/v1/populations"): line("200 200 403 200 403"),
+    ("get", "/v1/ledger"): line("200 200 403 200 403"),
+    ("get", "/v1/ledger/verification"): line("200 200 403 200 403"),
+    ("get", "/v1/policy"): line("200 200 403 200 403"),
+    ("get", "/v1/policy/versions"): line("200 200 403 200 403"),
+    ("post", "/v1/policy/dry-run"): line("200 403 403 403 403", "policy"),
+    ("put", "/v1/policy"): line("200 403 403 403 403", "policy"),
+    # The owner is asked last and could end it; the scientist has, just before.
+    ("post", "/v1/jobs/{job_id}/end"): line("409 404 200 403 404"),
+}
+PARAMS = {"budget": {"project": ""}, "releases": {"project": ""}, "mock": {"kind": "owner"}}
+
+
+@dataclass
+class Town:
+    """A house with somebody of each role, and one of each thing, all of them the scientist's."""
+
+    house: Any
+    tokens: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
+    bodies: dict[str, Any] = field(default_factory=dict)
+
+    def asked(self, caller: str, method: str, path: str, body: str) -> Any:
+        params = PARAMS.get(path.rsplit("/", 1)[-1], {}).copy()
+        if "project" in params:
+            params["project"] = self.house.project
+        content = {"json": self.bodies[body] if body else {}} if method != "get" else {}
+        return self.house.client.request(
+            method, path.format(**self.ids), headers=self.house.bearer(self.tokens[caller]), params=params, **content
+        )
+
+
+@pytest.fixture
+def town(build_house: Any) -> Town:
+    from tests.node.test_jobs import form
+
+    house = build_house(cap=3.0)
+    made = Town(house, {OWNER: house.owner, SCIENTIST: house.scientist})
+    house.grant(1.0)
+    add_project(house.node, "other study", "to test")
+    for caller, name, role in (
+        (REVIEWER, "Rosa Reviewer", Role.REVIEWER),
+        (AUDITOR, "Aldo Auditor", Role.AUDITOR),
+        (STRANGER, "Stan Stranger", Role.DATA_SCIENTIST),
+    ):
+        add_person(house.node, name, role, ("other study",) if caller == STRANGER else ())
+        made.tokens[caller] = create_token(house.node, name, 1)[0]
+    wish, job = house.request(0.5), house.post("/v1/jobs", form(house)).json()
+    made.ids = {
+        "dataset_id": house.dataset,
+        "release_id": house.ask(MEAN, 0.2).json()["id"],
+        "request_id": wish["id"],
+        "job_id": job["id"],
+        "number": 1,
+    }
+    made.bodies = {
+        "query": house.query(MEAN, 0.2),
+        "wish": {"dataset": house.dataset, "project": house.project, "purpose": "to test roles", "epsilon": 0.1},
+        "decision": {"digest": "0" * 64, "outcome": "granted"},
+        "job": form(house),
+        "job_decision": {"digest": "0" * 64, "outcome": "approved"},
+        "round": {"run": "run-1", "weights": form(house)["weights"]},
+        "policy": {"text": "# by its owners"},
+    }
+    return made
+
+
+def routes(house: Any) -> set[tuple[str, str]]:
+    document = house.client.get("/openapi.json").json()
+    return {(method, path) for path, item in document["paths"].items() for method in item}
+
+
+def test_every_route_has_a_line_in_the_matrix(house: Any) -> None:
+    assert routes(house) == {*MATRIX, *OPEN}
+
+
+def test_each_role_is_answered_as_the_matrix_says_on_every_route(town: Town) -> None:
+    wrong = []
+    for (method, path), wanted in MATRIX.items():
+        for caller in reversed(CALLERS):
+            expected = getattr(wanted, caller)
+            reply = town.asked(caller, method, path, wanted.body)
+            if reply.status_code != expected:
+                wrong.append(f"{method} {path} by the {caller}: expected {expected}, got {reply.text[:200]}")
+    assert wrong == []
+    assert town.house.get("/v1/ledger/verification", town.house.owner).json()["valid"]
+
+
+def test_lists_hold_what_is_one_s_own_or_everything_for_whoever_oversees(town: Town) -> None:
+    for path in ("/v1/requests", "/v1/jobs"):
+        counts = {caller: len(town.asked(caller, "get", path, "").json()) for caller in CALLERS}
+        assert counts[STRANGER] == 0
+        assert {counts[caller] for caller in CALLERS if caller != STRANGER} == {counts[OWNER]} != {0}
+
+
+def test_an_auditor_changes_nothing_not_even_as_a_member(town: Town) -> None:
+    house = town.house
+    add_person(house.node, "Ada Auditor", Role.AUDITOR, ("study",))
+    token = create_token(house.node, "Ada Auditor", 1)[0]
+    before = house.ledger()
+    for method, path in sorted(routes(house) - OPEN):
+        if method != "get":
+            reply = house.client.request(method, path.format(**town.ids), headers=house.bearer(token), json={})
+            assert (reply.status_code, reply.json()["code"]) == (403, "access_denied"), path
+    assert house.ledger() == before
+    assert house.get("/v1/releases", token, project=house.project).status_code == 200
+
+
+def test_what_does_not_exist_is_answered_as_what_is_somebody_else_s(town: Town) -> None:
+    missing = {"request_id": "req_0", "job_id": "job_0", "release_id": "rel_0"}
+    for name in missing:
+        for method, path in MATRIX:
+            if f"{{{name}}}" not in path or method != "get":
+                continue
+            foreign = town.asked(STRANGER, method, path, "")
+            town.ids, kept = {**town.ids, **missing}, town.ids
+            unknown = town.asked(STRANGER, method, path, "")
+            town.ids = kept
+            assert (foreign.status_code, foreign.json()) == (unknown.status_code, unknown.json())
