@@ -201,9 +201,7 @@ def dataset() -> None:
 @click.option("--snapshot", default="", help="What you call the state of TABLE; give a view of one state.")
 @click.option("--scratch", help="A schema of the source to write chosen rows of entities into.")
 @refusals_as_errors
-def add_dataset(
-    folder: Path, table: str, card: Path, source: str | None, snapshot: str, scratch: str | None
-) -> None:
+def add_dataset(folder: Path, table: str, card: Path, source: str | None, snapshot: str, scratch: str | None) -> None:
     """Register a table, or the next version of one: a CSV or Parquet file, or with --source one that stays where it is.
 
     TABLE is a file's path; in a database `schema.table`; for spark a Parquet file or folder.

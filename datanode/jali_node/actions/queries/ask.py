@@ -15,14 +15,14 @@ from jali.wire.release import Noised, Release
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.policies import history
 from jali_node.actions.queries import timetable, usefulness
-from jali_node.actions.queries.judge import judge
+from jali_node.actions.queries.judge import Judged, judge
 from jali_node.actions.queries.question import Question, admitted, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable
 from jali_node.ledger import accountant, book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.policy.rules import AskOwner
+from jali_node.policy.rules import Allow, AskOwner
 from jali_node.store import releases
 from jali_node.tables import AccountRow, ReleaseRow, SpendRow
 
@@ -55,17 +55,27 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
     """
     with node.database.reading() as session:
         found = judge(session, caller, query)
+        if repeated := _repeated(session, found):
+            return repeated
     with node.database.writing() as session:
         history.note_question(session, found.place, found.judgement)
     with node.database.reading() as session:
         question = admitted(session, found)
-        if isinstance(question, Question) and (known := known_answer(session, question)):
-            return _shown(session, question, known, repeated=True)
     if isinstance(question, AskOwner):
         raise _asked(node, caller, query, question)
     usefulness.refuse_if_useless(question)
     with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
         return _paid(node, question)
+
+
+def _repeated(session: Session, found: Judged) -> Release | None:
+    """Return what the project has already, if the question may be asked; that needs no note, and writes nothing."""
+    if not isinstance(found.judgement.verdict, Allow):
+        return None
+    question = admitted(session, found)
+    assert isinstance(question, Question)  # noqa: S101 - allowed
+    known = known_answer(session, question)
+    return _shown(session, question, known, repeated=True) if known else None
 
 
 def _paid(node: Node, question: Question) -> Release:
