@@ -51,6 +51,7 @@ def test_a_notebook_runs_to_its_end_and_leaves_nothing_behind(
     scratch.mkdir()
     work.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # other libraries set it for the whole process
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = read(name)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(work)}}).execute()

@@ -44,7 +44,7 @@ def main(folder: str, url: str, point: str, question: str) -> None:
         Warehouse.tallies = die  # type: ignore[method-assign, assignment]
     if point == "while-storing":
         book.commit = then_die(book.commit)
-    node = open_node(Settings(folder=Path(folder), database_url=url))  # type: ignore[arg-type]
+    node = open_node(Settings(folder=Path(folder), database_url=url, timed_release=False))  # type: ignore[arg-type]
     query = Query.model_validate(json.loads(question))
     with node.database.reading() as session:
         person = session.scalars(select(PersonRow).where(PersonRow.role == Role.DATA_SCIENTIST)).one()

@@ -27,7 +27,7 @@ MULTIPLIER = 1.0
 AGE = Column(name="age", type="integer", lower=0, upper=100)
 THRESHOLDS = (0.5, 1.0, 1.5, 1.75, 2.0, 2.5, 3.0)
 """In deviations from the smaller table's value; fixed before any draw is seen."""
-RELEASES = {"count": ({"kind": "count"}, "count"), "sum": ({"kind": "mean", "column": "age"}, "sum")}
+RELEASES = {"count": ({"kind": "count"}, "rows"), "sum": ({"kind": "mean", "column": "age"}, "sum:age")}
 
 
 def allowed(multiplier: float, delta: float) -> float:

@@ -43,7 +43,7 @@ def test_sums_of_even_codes_come_out_odd_half_of_the_time(laboratory: Any, stati
     """Centred codes of an even lattice are all even; parity must not survive the noise. False-alarm rate 1e-6."""
     age = Column(name="age", type="integer", lower=0, upper=100)
     table = laboratory.table([{"age": i % 101} for i in range(40)], {"age": "BIGINT"}, (age,))
-    values, sensitivity = laboratory.measured(statistic({"kind": "mean", "column": "age"}), table)["sum"]
+    values, sensitivity = laboratory.measured(statistic({"kind": "mean", "column": "age"}), table)["sum:age"]
     assert values[0] % 2 == 0
     odd = sum(drawn % 2 for drawn in gaussian.noised(values * DRAWS, sensitivity, 3.0))
     low, high = stats.binom.interval(1 - ALARM, DRAWS, 0.5)
