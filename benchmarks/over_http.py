@@ -19,7 +19,8 @@ from typing import Any
 from benchmarks import house
 from jali.wire.dataset import Card
 from jali.wire.statistics import Mean
-from jali_node.engine.warehouse import File, Snapshot, Warehouse
+from jali_node.engine.file import File
+from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.ledger.terms import terms_for
 from jali_node.settings import PREFIX, Settings
 from jali_node.statistics.plan import plan

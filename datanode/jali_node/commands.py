@@ -202,9 +202,10 @@ def dataset() -> None:
 @click.option("--scratch", help="A schema of the source to write chosen rows of entities into.")
 @refusals_as_errors
 def add_dataset(folder: Path, table: str, card: Path, source: str | None, snapshot: str, scratch: str | None) -> None:
-    """Register a table, or the next version of one: a CSV or Parquet file, or with --source one that stays where it is.
+    """Register a table, or the next version of one: CSV or Parquet, or with --source one that stays where it is.
 
-    TABLE is a file's path; in a database `schema.table`; for spark a Parquet file or folder.
+    TABLE is the path of a file, or of a folder of files of one kind; in a database `schema.table`; for spark the path
+    of a Parquet file or folder.
     """
     from jali_node.actions.datasets.register_dataset import link_dataset, read_card, register_dataset
 

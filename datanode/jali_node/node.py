@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Snapshot, Warehouse
+from jali_node.repeats import Repeats
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 from jali_node.turnstile import Turnstile
@@ -20,6 +21,7 @@ class Node:
     engines: Engines
     turnstile: Turnstile = field(default_factory=Turnstile)
     departures: Departures = field(default_factory=Departures)
+    repeats: Repeats = field(default_factory=Repeats)
     twins: dict[str, Snapshot] = field(default_factory=dict)
 
     @property

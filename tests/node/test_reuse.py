@@ -1,11 +1,12 @@
 """What has been paid for serves every later question that it holds the answer to: free, and never dearer."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from jali import estimates
 from jali.wire.release import Release
+from jali_node import repeats
 
 AGE = {"kind": "mean", "column": "age"}
 MEDIAN = {"kind": "quantiles", "column": "age", "levels": [0.5]}
@@ -121,3 +122,40 @@ def test_an_answer_does_not_serve_what_it_does_not_hold(build_house: Any) -> Non
     assert not served(house, {"kind": "missing", "column": "age"}, AGE, dear=1.0)
     assert not served(house, AGE, {"kind": "mean", "column": "weight"}, dear=1.0)
     assert not served(house, AGE, {"kind": "distinct", "column": "age"}, dear=1.0)
+
+
+def test_a_repeated_question_is_judged_anew_as_soon_as_anything_is_recorded(house: Any) -> None:
+    """Answers of a moment ago are handed out again while the chain's head stands still, and not a moment longer."""
+    for _ in range(3):
+        reply = house.ask(AGE, 0.2)
+    assert reply.json()["repeated"]
+    left = reply.json()["left"]
+    assert house.ask({"kind": "mean", "column": "weight"}, 0.2).status_code == 200
+    assert house.ask(AGE, 0.2).json()["left"] < left
+    deny = '[[rule]]\nname = "halt"\neffect = "deny"\nstatistics = ["mean"]\n'
+    assert house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": deny}).status_code == 200
+    assert house.ask(AGE, 0.2).status_code == 403
+
+
+def test_an_answer_of_a_moment_ago_is_for_the_same_person_and_the_same_words_alone(house: Any) -> None:
+    for _ in range(2):
+        assert house.ask(AGE, 0.2).status_code == 200
+    assert house.ask(AGE, 0.2, token=house.owner).status_code == 403
+    cheaper = house.ask(AGE, 0.1).json()
+    assert cheaper["repeated"]
+    assert cheaper["statistic"] == AGE
+
+
+def test_what_the_clock_changes_is_looked_at_again_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(repeats.time, "monotonic", lambda: clock[0])
+    kept, caller, query, release = repeats.Repeats(), cast("Any", "caller"), cast("Any", "query"), cast("Any", "it")
+    kept.put(caller, query, "head", release)
+    assert kept.get(caller, query, "head") == release
+    assert kept.get(caller, query, "another head") is None
+    clock[0] = repeats.SECONDS
+    assert kept.get(caller, query, "head") is None
+    for number in range(repeats.KEPT + 1):
+        kept.put(caller, cast("Any", number), "head", release)
+    assert kept.get(caller, cast("Any", 0), "head") is None
+    assert kept.get(caller, cast("Any", repeats.KEPT), "head") == release

@@ -1,6 +1,5 @@
 """The embedded engine: DuckDB over the registered files."""
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,43 +16,12 @@ from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import bounded, counts, statement
 from jali_node.engine.bounded import Bound
 from jali_node.engine.dialect import DuckDB
+from jali_node.engine.file import File, parts, suffix_of
 from jali_node.engine.tally import Asked, Bins, Categories, KeyCounts, Presence, Tally
-from jali_node.errors import DatasetChanged, InvalidRequest
-from jali_node.sources import column_names, csv, parquet
+from jali_node.errors import InvalidRequest
+from jali_node.sources import csv, parquet
 
-SUFFIXES = (".csv", ".parquet")
 _DIALECT = DuckDB(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True)
-class File:
-    """A registered file as it was when it was registered. `sha256` stays on the node."""
-
-    path: Path
-    sha256: str
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "File":
-        """Return a file's present state."""
-        state = path.stat()
-        return cls(path, _sha256(path), state.st_size, state.st_mtime_ns)
-
-    def refuse_if_changed(self) -> None:
-        """Raise DatasetChanged unless the file is the one that was registered.
-
-        The hash is computed anew only when size or time differ. What this finds depends on the owner's hand on the
-        file, not on what a row holds.
-        """
-        changed = DatasetChanged("the dataset's file is not the one that was registered; ask its owner to register it")
-        try:
-            state = self.path.stat()
-            same = (state.st_size, state.st_mtime_ns) == (self.size, self.mtime_ns) or _sha256(self.path) == self.sha256
-        except OSError as error:
-            raise changed from error
-        if not same:
-            raise changed
 
 
 @dataclass(frozen=True)
@@ -89,22 +57,18 @@ class Warehouse:
         )
 
     def register(self, version: str, path: Path, columns: tuple[Column, ...], bound: Bound | None = None) -> Snapshot:
-        """Take a CSV or Parquet file in, and try that its declared columns can be read, every row of them.
+        """Take a CSV or Parquet file in, or a folder of them, and try that every row's declared columns can be read.
 
         Where a bound is given, the rows that it lets through are written down once, and are all that is ever read.
 
         Raises:
-            InvalidRequest: the file is missing, of another kind, lacks a column, or cannot be read.
+            InvalidRequest: it is missing, of another kind, lacks a column, or cannot be read.
         """
         path = path.resolve()
-        if path.suffix.lower() not in SUFFIXES or not path.is_file() or set(str(path)) & set("*?["):
-            raise InvalidRequest(
-                f"expected a {' or '.join(SUFFIXES)} file without *, ? or [ in its path", field="table"
-            )
+        suffix = suffix_of(path)
         try:
-            found = csv.header(path) if path.suffix.lower() == ".csv" else self._column_names(path)
-            _refuse_missing_columns(found, columns)
-            if path.suffix.lower() == ".csv":
+            _refuse_missing_columns(self._common_columns(path, suffix, columns), columns)
+            if suffix == ".csv":
                 path = self._parsed(version, path, columns)
             snapshot = Snapshot(version, File.of(path), columns)
             if bound is not None:
@@ -179,14 +143,30 @@ class Warehouse:
         with self._lock:
             return self._duckdb.cursor()
 
-    def _column_names(self, path: Path) -> list[str]:
+    def _common_columns(self, path: Path, suffix: str, columns: tuple[Column, ...]) -> set[str]:
+        """Return the names of the columns that every part has.
+
+        Raises:
+            InvalidRequest: parts of a Parquet folder have a declared column in different types: rows would be cast to
+                the first part's, and one that does not fit would be an error.
+        """
+        if suffix == ".csv":
+            return set.intersection(*(set(csv.header(part)) for part in parts(path)))
         with self._cursor() as cursor:
-            return column_names(cursor, path)
+            found = [parquet.types(cursor, part) for part in parts(path)]
+        for name in {column.name for column in columns}.intersection(*found):
+            kinds = sorted({each[name] for each in found})
+            if len(kinds) > 1:
+                raise InvalidRequest(
+                    f"expected one type of column {name} in all files of the folder, got {' and '.join(kinds)}",
+                    field=f"columns.{name}",
+                )
+        return set.intersection(*(set(each) for each in found))
 
     def _attach(self, snapshot: Snapshot) -> None:
         with self._lock, self._duckdb.cursor() as cursor:
             if snapshot.version not in self._attached:
-                parquet.attach(cursor, snapshot.version, snapshot.file.path, snapshot.columns)
+                parquet.attach(cursor, snapshot.version, snapshot.file.parts, snapshot.columns)
                 self._attached.add(snapshot.version)
 
     def _bounded(self, whole: Snapshot, bound: Bound) -> Snapshot:
@@ -207,7 +187,7 @@ class Warehouse:
         folder.mkdir(exist_ok=True, mode=0o700)
         target = folder / f"{version}.parquet"
         with self._cursor() as cursor:
-            csv.snapshot(cursor, path, columns, target)
+            csv.snapshot(cursor, parts(path), columns, target)
         return target
 
 
@@ -224,15 +204,10 @@ def _plain(values: Any) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _refuse_missing_columns(found: list[str], columns: tuple[Column, ...]) -> None:
+def _refuse_missing_columns(found: set[str], columns: tuple[Column, ...]) -> None:
     for column in columns:
         if column.name not in found:
             raise InvalidRequest(
-                f"the card declares column {column.name}, which the file does not have",
+                f"the card declares column {column.name}, which the file, or one in the folder, does not have",
                 field=f"columns.{column.name}",
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

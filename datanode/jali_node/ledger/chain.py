@@ -18,6 +18,7 @@ from jali_node.tables import ChainHeadRow, EntryRow
 
 HEAD = 1
 VERSION = 1
+_HEAD = select(ChainHeadRow.hash).where(ChainHeadRow.id == HEAD)
 
 
 def append(session: Session, kind: str, body: dict[str, Any], at: datetime | None = None) -> EntryRow:
@@ -45,6 +46,11 @@ def append(session: Session, kind: str, body: dict[str, Any], at: datetime | Non
     head.seq, head.hash = seq, row.hash
     session.flush()
     return row
+
+
+def head(session: Session) -> str:
+    """Return the newest entry's hash: it changes with whatever is recorded."""
+    return session.execute(_HEAD).scalar_one()
 
 
 def entry(row: EntryRow) -> LedgerEntry:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from jali.wire.problem import MEDIA_TYPE, Problem
 from jali.wire.query import Id, Query, Wish
@@ -28,13 +28,14 @@ def quotes(node: ServingNode, caller: SignedIn, wish: Wish) -> Quote:
     return quote(node, caller, wish)
 
 
-@router.post("/queries")
-async def queries(node: ServingNode, caller: SignedIn, query: Query, request: Request) -> Release:
+@router.post("/queries", response_model=Release)
+async def queries(node: ServingNode, caller: SignedIn, query: Query, request: Request) -> Response:
     """Answer a question at its price, at its time.
 
     Answers wait in threads of their own, so that other routes keep theirs.
     """
-    return await to_thread.run_sync(ask, node, caller, query, limiter=request.app.state.questions)
+    answered = await to_thread.run_sync(ask, node, caller, query, limiter=request.app.state.questions)
+    return Response(answered.model_dump_json(), media_type="application/json")  # it is one already: checked once
 
 
 @router.get("/releases")

@@ -3,10 +3,6 @@
 A value that does not fit its declared type becomes missing (TRY_CAST): nothing about a row can raise.
 """
 
-from pathlib import Path
-
-from duckdb import DuckDBPyConnection
-
 from jali.wire.dataset import Column, ColumnType
 
 SQL_TYPES = {
@@ -25,8 +21,3 @@ def typed_columns(columns: tuple[Column, ...]) -> str:
 def quoted(name: str) -> str:
     """Return an SQL identifier; names come from the owner's card, whose pattern leaves no quotes."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def column_names(connection: DuckDBPyConnection, path: Path) -> list[str]:
-    """Return the names of a Parquet file's columns, from its schema alone."""
-    return [str(name) for name in connection.from_parquet(str(path)).columns]

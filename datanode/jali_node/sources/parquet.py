@@ -1,5 +1,6 @@
-"""Parquet files, read in place."""
+"""Parquet files, read in place: one, or a folder's together."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -8,10 +9,17 @@ from jali.wire.dataset import Column
 from jali_node.sources import quoted, typed_columns
 
 
-def attach(connection: DuckDBPyConnection, view: str, path: Path, columns: tuple[Column, ...]) -> None:
-    """Make a file readable as a view of the declared columns and types."""
+def attach(connection: DuckDBPyConnection, view: str, parts: Sequence[Path], columns: tuple[Column, ...]) -> None:
+    """Make files readable as one view of the declared columns and types; columns go by their names."""
     raw = f"{view}_raw"
-    connection.from_parquet(str(path)).create_view(raw)
+    files = [str(part) for part in parts]
+    connection.from_parquet(files, union_by_name=len(files) > 1, hive_partitioning=False).create_view(raw)
     connection.execute(
         f"CREATE OR REPLACE VIEW {quoted(view)} AS SELECT {typed_columns(columns)} FROM {quoted(raw)}"  # noqa: S608
     )
+
+
+def types(connection: DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Return the physical types of a file's columns by name, from its schema alone."""
+    found = connection.from_parquet(str(path), hive_partitioning=False)
+    return dict(zip(found.columns, map(str, found.types), strict=True))

@@ -18,8 +18,9 @@ from jali_node.actions.budgets.open_population import two_digits
 from jali_node.actions.datasets.snapshots import address
 from jali_node.actions.datasets.twins import twin_of
 from jali_node.engine.bounded import Bound
+from jali_node.engine.file import File
 from jali_node.engine.linked import POSTGRESQL, SPARK, Link, Linked
-from jali_node.engine.warehouse import File, Snapshot
+from jali_node.engine.warehouse import Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.store import catalog

@@ -3,8 +3,9 @@
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from jali_node.engine.file import File
 from jali_node.engine.linked import POSTGRESQL, SPARK, Link, Linked
-from jali_node.engine.warehouse import File, Snapshot
+from jali_node.engine.warehouse import Snapshot
 from jali_node.store.catalog import Registered
 
 

@@ -18,8 +18,8 @@ from jali_node.actions.queries import timetable, usefulness
 from jali_node.actions.queries.judge import Judged, judge
 from jali_node.actions.queries.question import Question, admitted, known_answer, others_answer
 from jali_node.actions.requests.file_request import file_for_question
-from jali_node.errors import ApprovalRequired, NodeUnavailable
-from jali_node.ledger import accountant, book
+from jali_node.errors import ApprovalRequired, NodeUnavailable, Refused
+from jali_node.ledger import accountant, book, chain
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy.rules import Allow, AskOwner
@@ -54,31 +54,50 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
         Refused: nothing was charged, except NodeUnavailable after the charge: then the spend stands.
     """
     with node.database.reading() as session:
+        head = chain.head(session)
+        if given := node.repeats.get(caller, query, head):
+            return given
         found = judge(session, caller, query)
-        if repeated := _repeated(session, found):
+        question = _allowed(session, found)
+        if question and (known := known_answer(session, question)):
+            repeated = _shown(session, question, known, repeated=True)
+            node.repeats.put(caller, query, head, repeated)
             return repeated
-    with node.database.writing() as session:
-        history.note_question(session, found.place, found.judgement)
-    with node.database.reading() as session:
-        question = admitted(session, found)
-    if isinstance(question, AskOwner):
-        raise _asked(node, caller, query, question)
-    usefulness.refuse_if_useless(question)
-    with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
-        return _paid(node, question)
+    if question is None:
+        raise _not_allowed(node, found)
+    try:
+        usefulness.refuse_if_useless(question)
+        with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
+            return _paid(node, question, found)
+    except Refused as refused:
+        if not isinstance(refused, NodeUnavailable):  # then it was noted with its charge, or nothing can be written
+            _noted(node, found)
+        raise
 
 
-def _repeated(session: Session, found: Judged) -> Release | None:
-    """Return what the project has already, if the question may be asked; that needs no note, and writes nothing."""
+def _allowed(session: Session, found: Judged) -> Question | None:
     if not isinstance(found.judgement.verdict, Allow):
         return None
     question = admitted(session, found)
     assert isinstance(question, Question)  # noqa: S101 - allowed
-    known = known_answer(session, question)
-    return _shown(session, question, known, repeated=True) if known else None
+    return question
 
 
-def _paid(node: Node, question: Question) -> Release:
+def _not_allowed(node: Node, found: Judged) -> Refused:
+    """Return why not, having filed a request where an owner is to be asked."""
+    _noted(node, found)
+    with node.database.reading() as session:
+        verdict = admitted(session, found)
+    assert isinstance(verdict, AskOwner)  # noqa: S101 - a denial was raised
+    return _asked(node, found.caller, found.query, verdict)
+
+
+def _noted(node: Node, found: Judged) -> None:
+    with node.database.writing() as session:
+        history.note_question(session, found.place, found.judgement)
+
+
+def _paid(node: Node, question: Question, found: Judged) -> Release:
     """Charge, measure, wait for the time that was fixed beforehand, and only then store what nobody saw before."""
     snapshot(question.registered).refuse_if_changed()
     with node.departures.place():
@@ -86,6 +105,7 @@ def _paid(node: Node, question: Question) -> Release:
         with node.database.writing() as session:
             if known := known_answer(session, question):  # a twin of this question has gone first
                 return _shown(session, question, known, repeated=True)
+            history.note_question(session, found.place, found.judgement)
             spend, answer = _begun(session, question)
         with node.departures.leaving(slot.after_s) as departure:
             answer = answer or _measured(node, question)
