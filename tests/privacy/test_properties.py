@@ -223,7 +223,7 @@ FEW = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large,
                            HealthCheck.filter_too_much],
 )  # fmt: skip
-MANY = settings(FEW, max_examples=400)
+MANY = settings(FEW, max_examples=150)
 
 
 def fitting(read: TypeAdapter[Any], tree: Any) -> Any:
@@ -405,7 +405,7 @@ def test_one_entity_with_many_rows_moves_no_measurement_beyond_its_sensitivity(
 
 
 @pytest.mark.slow
-@settings(MANY, max_examples=150)
+@settings(MANY, max_examples=100)
 @given(question=questions(), rows=ROWS, persons=PERSONS)
 def test_one_entity_moves_no_measurement_of_many_selections_beyond_its_sensitivity(
     laboratory: Any, statistic: Any, terms: Any, question: Any, rows: Any, persons: Any

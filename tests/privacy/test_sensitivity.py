@@ -125,7 +125,7 @@ def test_one_row_moves_no_measurement_beyond_its_sensitivity_and_order_moves_non
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=ONE_EXAMPLE_AFTER_ANOTHER)
+@settings(max_examples=800, deadline=None, suppress_health_check=ONE_EXAMPLE_AFTER_ANOTHER)
 @given(asked=questions(), columns=cards(), table=tables())
 def test_one_row_moves_no_measurement_beyond_its_sensitivity_in_many_tables(
     laboratory: Any, statistic: Any, asked: Any, columns: Any, table: Any
