@@ -214,6 +214,10 @@ class AskDesk(Desk[NoisyFigure, NoisyTable]):
         """Return a desk for other rows."""
         return type(self)(self._remote, selection, self._insist)
 
+    def quoting(self) -> "QuoteDesk":
+        """Return the desk that only quotes."""
+        return QuoteDesk(self._remote, self.selection)
+
     def _figure(self, statistic: Statistic, price: Price) -> NoisyFigure:
         receipt = self._paid(statistic, price)
         return NoisyFigure(statistic, self._remote.card.name, _rows(statistic, receipt), receipt)
@@ -242,6 +246,10 @@ class QuoteDesk(Desk[QuoteView, QuoteView]):
     def selecting(self, selection: Selection) -> Self:
         """Return a desk for other rows."""
         return type(self)(self._remote, selection)
+
+    def quoting(self) -> Self:
+        """Return this one."""
+        return self
 
     def _figure(self, statistic: Statistic, price: Price) -> QuoteView:
         quote = self._remote.quote(statistic, self.selection, price)

@@ -226,6 +226,10 @@ class _FederatedDesk:
         """Return a desk for other rows."""
         return type(self)(self._members, self._disjoint, selection)
 
+    def quoting(self) -> "FederatedQuoteDesk":
+        """Return the desk that only quotes."""
+        return FederatedQuoteDesk(self._members, self._disjoint, self.selection)
+
     def check(self, statistic: Statistic) -> None:
         """Raise what does not fit together, then what a node would refuse."""
         if not statistic.adds_up and len(self._members) > 1:

@@ -215,3 +215,13 @@ def test_the_budget_bar_is_full_in_proportion(fake: Any, visits: Any) -> None:
     assert str(budget).count("█") == 5
     assert "width:25%" in budget._repr_html_()
     assert math.isclose(budget.left, 1.0)
+
+
+def test_chosen_rows_and_columns_quote_themselves(fake: Any, visits: Any) -> None:
+    old = visits[visits["age"] > 50]
+    for quote in (old.quote["age"].mean(epsilon=0.5), old["age"].quote.mean(epsilon=0.5)):
+        assert quote.selection.describe() == old["age"]._desk.selection.describe()
+        assert "would cost ε 0.5" in str(quote)
+    assert str(old.quote.quote.count(epsilon=0.5)) == str(old.quote.count(epsilon=0.5))
+    assert str((visits["age"] * 2).quote.mean(epsilon=0.5)) == str(visits.quote["age"].__mul__(2).mean(epsilon=0.5))
+    assert not [call for call in fake.calls if call == ("POST", "/v1/queries")]

@@ -2,7 +2,7 @@
 
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Generic, NoReturn, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from jali import errors
 from jali.eda import facts, markup
@@ -75,6 +75,11 @@ class Column(Generic[F, T]):
     def categories(self) -> tuple[str, ...]:
         """The public categories."""
         return self.card.categories
+
+    @property
+    def quote(self) -> "Column[Any, Any]":
+        """The same questions, answered with their price and expected noise; free."""
+        return Column(self._desk.quoting(), self.card, self._node)
 
     def mean(self, *, epsilon: float | None = None, error: float | None = None) -> F:
         """Release the mean of the present values, and with it how many are present and missing.

@@ -1,7 +1,7 @@
 """Where a question is handed in: a desk that asks the node, or one that only quotes."""
 
 from abc import ABC, abstractmethod
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from jali.eda import facts
 from jali.eda.facts import Facts, Price
@@ -26,6 +26,10 @@ class Desk(ABC, Generic[F, T]):
     @abstractmethod
     def selecting(self, selection: Selection) -> Self:
         """Return a desk for other rows and derived columns of the same dataset."""
+
+    @abstractmethod
+    def quoting(self) -> "Desk[Any, Any]":
+        """Return a desk for the same rows that only quotes."""
 
     def figure(self, statistic: Statistic, epsilon: float | None, error: float | None = None) -> F:
         """Check a question that has one figure as its answer, and hand it in."""

@@ -1,7 +1,7 @@
 """What may be asked of a dataset, whoever answers: a node, a federation, or a quote."""
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, NoReturn, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 import pandas as pd
 
@@ -32,6 +32,16 @@ class View(Generic[F, T]):
     def columns(self) -> list[str]:
         """The columns' names; free."""
         return self._desk.facts.names if self._names is None else list(self._names)
+
+    @property
+    def quote(self) -> "View[Any, Any]":
+        """The same questions about the same rows, answered with their price and expected noise; free.
+
+        Example::
+
+            visits[visits["age"] > 50].quote["age"].mean(error=0.5)
+        """
+        return View(self._desk.quoting(), self._names)
 
     def count(self, *, epsilon: float | None = None, error: float | None = None) -> F:
         """Release the number of rows.

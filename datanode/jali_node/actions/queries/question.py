@@ -8,6 +8,7 @@ from functools import cached_property
 from sqlalchemy.orm import Session
 
 from jali.estimates import derivation
+from jali.wire.dataset import Card
 from jali.wire.money import to_fixed
 from jali.wire.policy import Policy
 from jali.wire.query import Query
@@ -49,16 +50,7 @@ class Question:
 
     def planned(self, epsilon: float) -> Plan:
         """Return how it would be measured at another price."""
-        card, query = self.registered.card, self.query
-        return plan(
-            query.statistic,
-            card.columns,
-            epsilon,
-            self.terms,
-            selection=query.selection,
-            max_rows=card.max_rows,
-            entity=card.entity,
-        )
+        return _planned(self.query, self.registered.card, epsilon, self.terms)
 
     def at(self, epsilon: float) -> "Question":
         """Return the same question at another price."""
@@ -81,6 +73,19 @@ class Question:
             version_id=self.registered.version.id,
             question=self.digest,
         )
+
+
+def _planned(query: Query, card: Card, epsilon: float, terms: Terms) -> Plan:
+    """Return how a question about a table is measured at a price."""
+    return plan(
+        query.statistic,
+        card.columns,
+        epsilon,
+        terms,
+        selection=query.selection,
+        max_rows=card.max_rows,
+        entity=card.entity,
+    )
 
 
 def judged(session: Session, caller: Caller, query: Query, policy: Policy | None = None) -> Question | AskOwner:
@@ -108,7 +113,7 @@ def admitted(session: Session, found: Judged) -> Question | AskOwner:
     population = session.get_one(AccountRow, registered.population.account_id)
     card, terms = registered.card, book.terms(population)
     if isinstance(verdict, AskOwner):
-        plan(query.statistic, card.columns, query.epsilon, terms, selection=query.selection, max_rows=card.max_rows)
+        _planned(query, card, query.epsilon, terms)  # what does not fit the card is refused before anybody is asked
         return verdict
     assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
     quota = book.account(session.get_one(AccountRow, verdict.grant.account_id))
