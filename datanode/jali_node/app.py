@@ -14,20 +14,25 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jali.wire.problem import MEDIA_TYPE
+from jali.wire.request import RequestKind
 from jali_node import errors, keys
+from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import recover
+from jali_node.actions.wishes.expire import expire
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Warehouse
+from jali_node.errands import Errands
 from jali_node.errors import Refused
 from jali_node.node import Node
-from jali_node.routes import about, datasets, jobs, ledger, people, policies, queries, requests
+from jali_node.routes import about, datasets, jobs, ledger, notices, people, policies, queries, requests
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
-ROUTERS = tuple(part.router for part in (about, people, datasets, queries, requests, jobs, ledger, policies))
+LAPSE_EVERY_S = 60.0
+ROUTERS = tuple(part.router for part in (about, people, datasets, queries, requests, jobs, ledger, policies, notices))
 
 
 def open_node(settings: Settings) -> Node:
@@ -56,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     try:
         refuse_unless_migrated(node.database)
         settled, freed = recover(node)
+        expire(node)
     except Refused:
         node.close()
         raise
@@ -64,7 +70,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        errands = _errands(node)
+        errands.start()
         yield
+        errands.stop()
         node.close()
 
     app = FastAPI(title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -78,6 +87,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     return app
+
+
+def _errands(node: Node) -> Errands:
+    """Return what the node does beside answering: letting wishes lapse, and sending notices where anybody is told."""
+    if not node.settings.notices.tells_anybody:
+        return Errands(LAPSE_EVERY_S, lambda: expire(node))
+    return Errands(node.settings.notices.poll_s, lambda: expire(node), lambda: deliver_due(node))
 
 
 class BodyLimit:
@@ -136,7 +152,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 LEVELS_MAX, FIELD_MAX = 8, 200
 """How much is said of where an error lies: a sender can nest names as deep and make them as long as a body may be."""
-_TAGS = frozenset(announced.removeprefix("statistic:") for announced in about.CAPABILITIES)
+_TAGS = frozenset([*(announced.removeprefix("statistic:") for announced in about.CAPABILITIES), *RequestKind])
 """pydantic names the variant of a union in an error's path; callers did not write it."""
 
 

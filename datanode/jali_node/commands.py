@@ -14,10 +14,11 @@ import click
 from pydantic import ValidationError
 
 from jali.wire.dataset import UnitKind
+from jali.wire.notice import NoticeState
 from jali.wire.person import Role
 from jali.wire.policy import PolicyForm
 from jali_node.errors import Refused
-from jali_node.settings import Settings
+from jali_node.settings import FILE_NAME, Settings
 
 folder_option = click.option(
     "--folder",
@@ -147,6 +148,37 @@ def worker(folder: Path, stop_with_parent: bool) -> None:
             work(opened_node, ended, click.echo)
         except KeyboardInterrupt:
             click.echo("stopped; rounds that were begun go on when a worker comes back")
+
+
+@node.command()
+@folder_option
+@click.option("--dead", is_flag=True, help="List the notices that were given up, and send nothing.")
+@click.option("--again", "notice_id", help="Make this dead notice due again, then send what is due.")
+@click.option("--secret", is_flag=True, help="Print a new secret for a webhook, and send nothing.")
+@refusals_as_errors
+def notify(folder: Path, dead: bool, notice_id: str | None, secret: bool) -> None:
+    """Send the webhooks and mails that are due, once. A serving node does so by itself."""
+    from jali_node.actions.notices.deliver import deliver_due
+    from jali_node.actions.notices.show_notices import listed, revived
+    from jali_node.receivers import new_secret
+
+    if secret:
+        click.echo(new_secret())
+        return
+    with opened(folder) as opened_node:
+        if dead:
+            for notice in listed(opened_node, NoticeState.DEAD):
+                what = f"{notice.event} of {notice.about}"
+                click.echo(f"{notice.id}  {notice.receiver}  {what}: {notice.trouble}, {notice.attempts} attempts")
+            return
+        if not opened_node.settings.notices.tells_anybody:
+            raise click.ClickException(
+                f"nobody is told: set [notices] in {folder / FILE_NAME}; docs/how-to/requests.md"
+            )
+        if notice_id is not None:
+            revived(opened_node, notice_id)
+        done = deliver_due(opened_node)
+    click.echo(f"{done.sent} sent, {done.again} failed and will be tried again, {done.dead} given up")
 
 
 @node.command("verify-ledger")

@@ -17,15 +17,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from jali_node.receivers import NoticeSettings
+
 PREFIX = "JALI_NODE_"
 FILE_NAME = "node.toml"
-SECRETS = ("database_url", "sources")
+SECRETS = ("database_url", "notices", "sources")
+STRUCTURED = ("notices", "sources")
+"""What is JSON in the environment and in a secret's file."""
 
 
 class Settings(BaseSettings):
     """A node's settings. `folder` holds its key, its database (unless set otherwise) and its snapshots."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     folder: Path
     name: str = Field(default="data node", min_length=1, max_length=200)
@@ -40,6 +44,9 @@ class Settings(BaseSettings):
     )
     spark_master: str = Field(default="local[2]", description="where Spark runs, for tables that outgrow one machine")
     timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
+    request_answer_days: int = Field(default=5, ge=1, le=365, description="within which owners mean to decide requests")
+    request_expire_days: int = Field(default=60, ge=1, le=3650, description="after which an undecided request lapses")
+    notices: NoticeSettings = Field(default=NoticeSettings(), description="webhooks and mail; JSON in the environment")
 
     @property
     def url(self) -> str:
@@ -75,7 +82,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         """Return the content of the file that the environment names."""
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
         text = Path(path).read_text(encoding="utf-8").strip() if path else None
-        return (json.loads(text) if text and field_name == "sources" else text), field_name, False
+        return (json.loads(text) if text and field_name in STRUCTURED else text), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return the secrets found."""

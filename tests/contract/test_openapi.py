@@ -48,7 +48,12 @@ def test_every_route_asks_for_a_token_before_it_looks_at_anything_else(house: An
         if path in OPEN:
             continue
         address = path.format(
-            dataset_id=house.dataset, release_id="rel_0", request_id="req_0", job_id="job_0", number=1
+            dataset_id=house.dataset,
+            release_id="rel_0",
+            request_id="req_0",
+            job_id="job_0",
+            number=1,
+            notice_id="msg_0",
         )
         body = {"json": {}} if method == "post" else {}
         reply = house.client.request(method, address, headers=TOKENS[token], **body)

@@ -53,10 +53,18 @@ MATRIX = {
     ("get", "/v1/requests"): line("200 200 200 200 200"),
     ("get", "/v1/requests/{request_id}"): line("200 200 200 200 404"),
     ("post", "/v1/requests/{request_id}/decision"): line("409 409 403 403 403", "decision"),
+    ("post", "/v1/requests/{request_id}/revisions"): line("404 404 400 403 404", "wish"),  # 400: nothing differs
+    ("get", "/v1/requests/{request_id}/changes"): line("200 200 200 200 404"),
+    ("get", "/v1/requests/{request_id}/discussion"): line("200 200 200 200 404"),
+    ("post", "/v1/requests/{request_id}/comments"): line("201 201 201 403 404", "comment"),
+    ("post", "/v1/requests/{request_id}/withdrawal"): line("404 404 200 403 404"),
+    ("get", "/v1/notices"): line("200 200 403 200 403"),
+    ("post", "/v1/notices/{notice_id}/attempts"): line("404 403 403 403 403"),
     ("post", "/v1/jobs/quotes"): line("403 403 200 403 403", "job"),
     ("post", "/v1/jobs"): line("403 403 201 403 403", "job"),
     ("get", "/v1/jobs"): line("200 200 200 200 200"),
     ("get", "/v1/jobs/{job_id}"): line("200 200 200 200 404"),
+    ("post", "/v1/jobs/{job_id}/revisions"): line("403 403 400 403 403", "job"),
     ("post", "/v1/jobs/{job_id}/decision"): line("409 409 403 403 403", "job_decision"),
     ("post", "/v1/jobs/{job_id}/rounds/{number}"): line("409 404 409 403 404", "round"),
     ("get", "/v1/jobs/{job_id}/rounds/{number}"): line("404 404 404 404 404"),
@@ -107,19 +115,22 @@ def town(build_house: Any) -> Town:
     ):
         add_person(house.node, name, role, ("other study",) if caller == STRANGER else ())
         made.tokens[caller] = create_token(house.node, name, 1)[0]
-    wish, job = house.request(0.5), house.post("/v1/jobs", form(house)).json()
+    job_form = form(house)
+    wish, job = house.request(0.5), house.post("/v1/jobs", job_form).json()
     made.ids = {
         "dataset_id": house.dataset,
         "release_id": house.ask(MEAN, 0.2).json()["id"],
         "request_id": wish["id"],
         "job_id": job["id"],
         "number": 1,
+        "notice_id": "msg_0",
     }
     made.bodies = {
         "query": house.query(MEAN, 0.2),
-        "wish": {"dataset": house.dataset, "project": house.project, "purpose": "to test roles", "epsilon": 0.1},
+        "wish": {"dataset": house.dataset, "project": house.project, "purpose": "to test the house", "epsilon": 0.5},
+        "comment": {"text": "to test roles"},
         "decision": {"digest": "0" * 64, "outcome": "granted"},
-        "job": form(house),
+        "job": job_form,
         "job_decision": {"digest": "0" * 64, "outcome": "approved"},
         "round": {"run": "run-1", "weights": form(house)["weights"]},
         "policy": {"text": "# by its owners"},

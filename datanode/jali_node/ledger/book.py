@@ -78,6 +78,20 @@ def open_account(session: Session, kind: str, cap: int, terms: Terms, about: dic
     return row
 
 
+def raise_cap(session: Session, account_id: str, cap: int) -> AccountRow:
+    """Give an account more room; what is spent and held stays. A cap is never lowered this way.
+
+    Raises:
+        IllegalStep: the cap would not be higher.
+    """
+    row = _locked(session, [account_id])[account_id]
+    if cap <= row.cap:
+        raise IllegalStep(f"account {account_id}: expected a cap above {row.cap}, got {cap}")
+    before, row.cap = row.cap, cap
+    chain.append(session, "account.raised", {"account": row.id, "before": before, "cap": cap})
+    return row
+
+
 def account(row: AccountRow) -> Account:
     """Return an account's values."""
     return Account(

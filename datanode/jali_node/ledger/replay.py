@@ -4,6 +4,7 @@ The chain shows that records are unaltered; this shows that balances are what th
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.tables import AccountRow, EntryRow
 
-KINDS = ("account.opened", "spend.held", "spend.begun", "spend.freed")
+KINDS = ("account.opened", "account.raised", "spend.held", "spend.begun", "spend.freed")
 
 
 def balances(session: Session) -> dict[str, Account]:
@@ -28,6 +29,9 @@ def balances(session: Session) -> dict[str, Account]:
         if kind == "account.opened":
             terms = Terms(tuple(body["orders"]), tuple(body["offsets"]), body["delta"], body["pool"])
             accounts[body["account"]] = Account.opened(body["cap"], terms)
+            continue
+        if kind == "account.raised":
+            accounts[body["account"]] = replace(accounts[body["account"]], cap=body["cap"])
             continue
         if kind == "spend.held":
             spends[body["spend"]] = body["accounts"], Charge(tuple(body["rdp"]), body["delta"])

@@ -22,7 +22,8 @@ JOBS_ARE_ASKED = "an owner decides about every job that no rule allows"
 class Grant:
     """What an owner allowed: `statistics` by kind and `columns` by name, None for all, until `expires_at`.
 
-    `total` of its quota `cap` (epsilon) was spent so far. `for_this` says that it was given for this very question.
+    `total` of its quota `cap` (epsilon) was spent so far. A grant `for_one` question allows and pays for
+    that one alone; `for_this` says that it is this very one.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Grant:
     total: float = 0.0
     cap: float = 0.0
     for_this: bool = False
+    for_one: bool = False
 
     def covers(self, statistic: str, columns: frozenset[str]) -> bool:
         """Say whether a question lies inside the grant."""
@@ -107,9 +109,10 @@ def decide(grants: Sequence[Grant], asked: Asked, now: datetime, policy: Policy 
         now: aware UTC.
         policy: what the owners have written.
     """
-    valid = [grant for grant in grants if grant.expires_at > now]
+    speaking = [grant for grant in grants if grant.for_this or not grant.for_one]
+    valid = [grant for grant in speaking if grant.expires_at > now]
     if not valid:
-        return Judgement(asked, Standing.NONE, Deny(_ended(grants) if grants else NO_GRANT))
+        return Judgement(asked, Standing.NONE, Deny(_ended(speaking) if speaking else NO_GRANT))
     standing, grant = _standing(valid, asked)
     facts = replace(asked, total=grant.total, cap=grant.cap)
     ruling = ruled(standing, facts, now, policy)

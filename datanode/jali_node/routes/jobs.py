@@ -8,7 +8,7 @@ from jali.wire.jobs.train import ROUNDS_MAX, Job, JobDecision, JobForm, JobQuote
 from jali_node.actions.jobs.decide_job import decide_job
 from jali_node.actions.jobs.end_job import end_job
 from jali_node.actions.jobs.show_jobs import list_jobs, show_job
-from jali_node.actions.jobs.submit_job import quote_job, submit_job
+from jali_node.actions.jobs.submit_job import quote_job, revise_job, submit_job
 from jali_node.actions.jobs.submit_round import show_round, submit_round
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 
@@ -41,9 +41,15 @@ def job(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
     return show_job(node, caller, job_id)
 
 
+@router.post("/{job_id}/revisions", status_code=status.HTTP_201_CREATED)
+def revise(node: ServingNode, caller: SignedIn, job_id: str, form: JobForm) -> Job:
+    """Resubmit an undecided job as its next revision."""
+    return revise_job(node, caller, job_id, form)
+
+
 @router.post("/{job_id}/decision")
 def decide(node: ServingNode, caller: SignedIn, job_id: str, decision: JobDecision) -> Job:
-    """Approve or deny; for owners."""
+    """Approve, deny, or ask for changes; for owners and reviewers."""
     return decide_job(node, caller, job_id, decision)
 
 

@@ -1,16 +1,18 @@
 """The node's own tables, one flat class each. Importing this package declares them all."""
 
-from jali_node.tables.access import AccessRequestRow, GrantRow
+from jali_node.tables.access import AccessRequestRow, GrantRow, RemarkRow, RevisionRow
 from jali_node.tables.base import Base, UtcTime
 from jali_node.tables.catalog import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 from jali_node.tables.jobs import JobRoundRow, JobRow
 from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, ReleaseRow, SpendRow
 from jali_node.tables.mock import MockRow
+from jali_node.tables.notices import NoticeRow
 from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
 from jali_node.tables.policies import ApprovalRow, JudgedRow, PolicyRow
 
 __all__ = [
     "AccessRequestRow", "AccountRow", "ApprovalRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow",
-    "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow", "PersonRow", "PolicyRow", "PopulationRow",
-    "ProjectRow", "ReleaseRow", "ReleaseTimeRow", "SpendRow", "TokenRow", "UtcTime", "VersionRow",
+    "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow", "NoticeRow", "PersonRow", "PolicyRow",
+    "PopulationRow", "ProjectRow", "ReleaseRow", "ReleaseTimeRow", "RemarkRow", "RevisionRow", "SpendRow", "TokenRow",
+    "UtcTime", "VersionRow",
 ]  # fmt: skip

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from jali_node.tables.access import Revised
 from jali_node.tables.base import Base, UtcTime
 
 
-class JobRow(Base):
+class JobRow(Revised, Base):
     """One training job: the wish as it was sent, the dataset version it was quoted for, and where it stands."""
 
     __tablename__ = "job"

@@ -60,6 +60,7 @@ class Budget(Reply):
     `left` is the largest stand-alone epsilon of one Gaussian release that still fits; `spent` is a report of what
     the past releases cost together. Because costs compose below their sum, `spent + left` may exceed `cap`.
     `keys_delta` is the part of delta set aside for releases of unknown keys, `keys_delta_left` what is left of it.
+    `grant` is the one that a quota belongs to; more of it may be asked for.
     """
 
     cap: float
@@ -69,6 +70,7 @@ class Budget(Reply):
     left: float
     keys_delta: float = 0.0
     keys_delta_left: float = 0.0
+    grant: str | None = None
 
 
 class PopulationBudget(Reply):

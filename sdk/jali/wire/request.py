@@ -1,25 +1,48 @@
-"""A wish for access, and an owner's decision about it."""
+"""A wish, and an owner's decision about it: for access, for more budget, or to ask one question.
+
+Each wish is a request with revisions. Whoever asks may resubmit it until it is decided, and each decision names the
+revision that was read.
+"""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from jali.wire.base import Reply, Request
 from jali.wire.money import Epsilon
-from jali.wire.query import Id
+from jali.wire.query import Id, Query
+
+
+class RequestKind(StrEnum):
+    """What is asked for. Trainings are asked for as jobs, and live the same life."""
+
+    ACCESS = "access"
+    BUDGET = "budget"
+    QUESTION = "question"
 
 
 class RequestStatus(StrEnum):
-    """Where a request stands."""
+    """Where a request stands. `policy/request_state` in the node knows the legal moves."""
 
     SUBMITTED = "submitted"
+    CHANGES_ASKED = "changes_asked"
     GRANTED = "granted"
     DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still become something else."""
+        return self in (RequestStatus.SUBMITTED, RequestStatus.CHANGES_ASKED)
 
 
 Names = Annotated[tuple[Annotated[str, Field(max_length=63)], ...], Field(max_length=1000)]
+Purpose = Annotated[str, Field(min_length=10, max_length=4000)]
+Reason = Annotated[str, Field(max_length=4000)]
+Revision = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 
 
 class AccessRequestForm(Request):
@@ -28,24 +51,57 @@ class AccessRequestForm(Request):
     `statistics` and `columns` narrow the wish; None means all of the dataset.
     """
 
+    kind: Literal[RequestKind.ACCESS] = RequestKind.ACCESS
     dataset: Id
     project: Id
-    purpose: str = Field(min_length=10, max_length=4000)
+    purpose: Purpose
     epsilon: Epsilon
     statistics: Names | None = None
     columns: Names | None = None
 
 
-class Decision(Request):
-    """An owner's answer to the request with this digest.
+class BudgetRequestForm(Request):
+    """A wish for more: `epsilon` is added to the quota of a grant that the asker holds."""
 
-    A grant may be smaller than the wish: `epsilon` replaces the budget that was asked for. `digest` is that of the
-    request as it was read, so that nobody decides about something else than they saw.
+    kind: Literal[RequestKind.BUDGET]
+    grant: Id
+    purpose: Purpose
+    epsilon: Epsilon
+
+
+class QuestionRequestForm(Request):
+    """A wish to ask one question at its price. Once it is granted, the question is asked as any other."""
+
+    kind: Literal[RequestKind.QUESTION]
+    query: Query
+    purpose: Purpose
+
+
+def _kind(form: Any) -> str:
+    kind = form.get("kind", RequestKind.ACCESS) if isinstance(form, dict) else getattr(form, "kind", None)
+    return kind if isinstance(kind, str) else ""
+
+
+RequestForm = Annotated[
+    Annotated[AccessRequestForm, Tag(RequestKind.ACCESS.value)]
+    | Annotated[BudgetRequestForm, Tag(RequestKind.BUDGET.value)]
+    | Annotated[QuestionRequestForm, Tag(RequestKind.QUESTION.value)],
+    Discriminator(_kind),
+]
+"""What may be filed; without a kind it is a wish for access."""
+
+
+class Decision(Request):
+    """An owner's answer to the request with this digest, as its revision was read.
+
+    A grant may be smaller than the wish: `epsilon` replaces the budget that was asked for. `digest` and `revision` are
+    those of the request as it was read, so that nobody decides about something else than they saw.
     """
 
     digest: str = Field(min_length=64, max_length=64)
-    outcome: Literal[RequestStatus.GRANTED, RequestStatus.DENIED]
-    reason: str = Field(default="", max_length=4000)
+    revision: Revision | None = None
+    outcome: Literal[RequestStatus.GRANTED, RequestStatus.DENIED, RequestStatus.CHANGES_ASKED]
+    reason: Reason = ""
     epsilon: Epsilon | None = None
     expires_days: int = Field(default=90, ge=1, le=3650, strict=True)
 
@@ -59,9 +115,15 @@ class Approval(Reply):
 
 
 class AccessRequest(Reply):
-    """A request as both sides see it. `waiting_for` says whose decision it waits for; nothing once there is one."""
+    """A request as both sides see it. `waiting_for` says whose decision it waits for; nothing once there is one.
+
+    `query` is the question that is asked for, `raises` the grant that is to have more. `answer_by` is when the owner
+    means to have decided, `undecided_until` when the request lapses if nobody has. `expires_at` is the grant's end.
+    """
 
     id: str
+    kind: RequestKind = RequestKind.ACCESS
+    revision: int = 1
     dataset: str
     dataset_name: str
     project: str
@@ -72,9 +134,13 @@ class AccessRequest(Reply):
     epsilon: float
     statistics: tuple[str, ...] | None
     columns: tuple[str, ...] | None
+    query: Query | None = None
+    raises: str | None = None
     status: RequestStatus
     digest: str
     created_at: datetime
+    answer_by: datetime | None = None
+    undecided_until: datetime | None = None
     decided_at: datetime | None = None
     decided_by: str | None = None
     reason: str = ""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from jali.wire.budget import Budget, PopulationBudget
 from jali_node.errors import GrantRequired
@@ -10,7 +11,7 @@ from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.store import catalog, grants
-from jali_node.tables import AccountRow, PopulationRow
+from jali_node.tables import AccountRow, GrantRow, PopulationRow
 
 
 def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> Budget:
@@ -24,13 +25,18 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
         catalog.registered(session, dataset_id)
         now = datetime.now(UTC)
         held = grants.for_question(session, caller.id, project_id, dataset_id)
-        valid = [session.get_one(AccountRow, grant.account_id) for grant in held if grant.expires_at > now]
+        valid = [grant for grant in held if grant.expires_at > now and grant.question is None]
         if not valid:
             raise GrantRequired(
                 "you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)",
                 field="dataset",
             )
-        return max((book.account(row).budget() for row in valid), key=lambda budget: budget.left)
+        return max((_quota(session, grant) for grant in valid), key=lambda budget: budget.left)
+
+
+def _quota(session: Session, grant: GrantRow) -> Budget:
+    budget = book.account(session.get_one(AccountRow, grant.account_id)).budget()
+    return budget.model_copy(update={"grant": grant.id})
 
 
 def list_populations(node: Node, caller: Caller) -> list[PopulationBudget]:

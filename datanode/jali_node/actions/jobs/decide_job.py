@@ -4,18 +4,20 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from jali.wire.discussion import Happened
 from jali.wire.jobs.train import Job, JobDecision, JobStatus, RoundStatus
 from jali_node import audit
 from jali_node.actions.approvals import agree
 from jali_node.actions.approvals.agree import Yes
 from jali_node.actions.jobs.job_plan import form_of, price_of, refuse_if_changed, shown, stored, visible
 from jali_node.actions.jobs.judge_job import judge_job
-from jali_node.errors import DecisionOutdated, InvalidRequest
+from jali_node.actions.wishes.tell import tell
+from jali_node.errors import InvalidRequest
 from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.policy import job_state
+from jali_node.policy import job_state, request_state
 from jali_node.policy.rules import Ruling
 from jali_node.store import catalog, policies
 from jali_node.tables import JobRoundRow, JobRow
@@ -26,17 +28,18 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
 
     Raises:
         AccessDenied: the caller does not review, or asks themselves, or has approved it already, or a rule says no.
-        DecisionOutdated: it was decided already, or it is not the job that was read.
+        DecisionOutdated: it was decided already, has lapsed, or is not the revision that was read.
         ExtraMissing: this node cannot train; it says what to install.
         BudgetExhausted: the population's account has no room; nothing is decided.
     """
     caller.must_review()
-    if decision.outcome is JobStatus.DENIED and not decision.reason.strip():
-        raise InvalidRequest("a denial needs a reason, so that the asker knows what to change", field="reason")
+    if decision.outcome is not JobStatus.APPROVED and not decision.reason.strip():
+        wanted = "a denial" if decision.outcome is JobStatus.DENIED else "asking for changes"
+        raise InvalidRequest(f"{wanted} needs a reason, so that the asker knows what to change", field="reason")
     with node.database.writing() as session:
         row = visible(session, caller, job_id, lock=True)
-        if row.digest != decision.digest:
-            raise DecisionOutdated("this is not the job that was read; read it again", field="digest")
+        request_state.refuse_unless_newest(decision.digest, decision.revision, row.digest, row.revision)
+        request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
         caller.must_not_be(row.person_id)
         status = job_state.moved(JobStatus(row.status), decision.outcome)
         if decision.outcome is JobStatus.APPROVED:
@@ -44,16 +47,30 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
             found = stored(session, row)
             judge_job(session, row.person_id, found, form_of(row).training).refuse_if_denied()
             if not agree.agreed(session, caller, Yes(row.id, row.digest, price_of(found), None, decision.reason)):
+                tell(session, node, row, Happened.APPROVED_FIRST, caller, decision.reason)
                 return shown(session, row)
             _hold(session, row)
-        row.status = status
-        row.decided_at, row.decided_by, row.reason = datetime.now(UTC), caller.id, decision.reason
+        row.status, row.reason = status, decision.reason
+        if decision.outcome is JobStatus.CHANGES_ASKED:
+            tell(session, node, row, Happened.CHANGES_ASKED, caller, decision.reason)
+            return shown(session, row)
+        row.decided_at, row.decided_by = datetime.now(UTC), caller.id
         session.flush()
-        audit.record(session, audit.JOB_DECIDED, job=row.id, digest=row.digest, outcome=row.status, by=caller.id)
+        audit.record(
+            session,
+            audit.JOB_DECIDED,
+            job=row.id,
+            revision=row.revision,
+            digest=row.digest,
+            outcome=row.status,
+            by=caller.id,
+        )
+        yes = decision.outcome is JobStatus.APPROVED
+        tell(session, node, row, Happened.GRANTED if yes else Happened.DENIED, caller, decision.reason)
         return shown(session, row)
 
 
-def approve_by_rule(session: Session, row: JobRow, ruling: Ruling) -> None:
+def approve_by_rule(session: Session, node: Node, row: JobRow, ruling: Ruling) -> None:
     """Approve a job that a rule allows, and hold its whole price. No person has decided."""
     _hold(session, row)
     row.status = job_state.moved(JobStatus(row.status), JobStatus.APPROVED)
@@ -62,6 +79,7 @@ def approve_by_rule(session: Session, row: JobRow, ruling: Ruling) -> None:
     policy = policies.newest(session)
     version = None if policy is None else policy.digest
     audit.record(session, audit.JOB_DECIDED, job=row.id, digest=row.digest, outcome=row.status, by=None, policy=version)
+    tell(session, node, row, Happened.GRANTED, None, ruling.reason)
 
 
 def _refuse_unless_it_can_run(session: Session, row: JobRow) -> None:

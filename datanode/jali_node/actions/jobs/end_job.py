@@ -1,15 +1,19 @@
 """A job is withdrawn before its decision, or cancelled after it."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.discussion import Happened
 from jali.wire.jobs.train import Job, JobStatus
 from jali_node import audit
 from jali_node.actions.jobs.job_plan import governed, shown
+from jali_node.actions.wishes.tell import tell
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.policy import job_state
+from jali_node.policy import job_state, request_state
 from jali_node.tables import SpendRow
 
 
@@ -22,10 +26,13 @@ def end_job(node: Node, caller: Caller, job_id: str) -> Job:
     """
     with node.database.writing() as session:
         row = governed(session, caller, job_id, lock=True)
-        waiting = row.status == JobStatus.SUBMITTED
+        request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+        waiting = JobStatus(row.status).is_open
         row.status = job_state.moved(JobStatus(row.status), JobStatus.WITHDRAWN if waiting else JobStatus.CANCELLED)
         close_spends(session, row.id)
         audit.record(session, audit.JOB_ENDED, job=row.id, outcome=row.status, by=caller.id)
+        if waiting:
+            tell(session, node, row, Happened.WITHDRAWN, caller)
         return shown(session, row)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from jali_node.ledger import accountant, book, training_price
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
+from jali_node.policy import request_state
 from jali_node.store import catalog
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, DatasetRow, JobRoundRow, JobRow, PersonRow, ProjectRow
@@ -146,6 +148,8 @@ def shown(session: Session, row: JobRow) -> Job:
     training = Training.model_validate(json.loads(row.training))
     found = stored(session, row)
     rounds = session.scalars(select(JobRoundRow.status).where(JobRoundRow.job_id == row.id)).all()
+    lapsed = request_state.lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    status = JobStatus.EXPIRED if lapsed else JobStatus(row.status)
     return Job(
         id=row.id,
         training=training,
@@ -154,13 +158,22 @@ def shown(session: Session, row: JobRow) -> Job:
         person=row.person_id,
         person_name=session.get_one(PersonRow, row.person_id).name,
         digest=row.digest,
-        status=JobStatus(row.status),
+        status=status,
+        revision=row.revision,
+        answer_by=row.answer_by,
+        undecided_until=row.undecided_until,
         quote=quoted(session, found),
         rounds_done=sum(status == RoundStatus.DONE for status in rounds),
         created_at=row.created_at,
-        decided_at=row.decided_at,
+        decided_at=row.undecided_until if lapsed else row.decided_at,
         decided_by=row.decided_by,
-        reason=row.reason,
+        reason=request_state.LAPSED if lapsed else row.reason,
         approvals=agree.approvals(session, row.id),
-        waiting_for=agree.waiting_for(session, row.id, price_of(found)) if row.status == JobStatus.SUBMITTED else "",
+        waiting_for=_waiting_for(session, row, found, status),
     )
+
+
+def _waiting_for(session: Session, row: JobRow, found: Planned, status: JobStatus) -> str:
+    if status is JobStatus.CHANGES_ASKED:
+        return "the asker, who is to change it"
+    return agree.waiting_for(session, row.id, price_of(found)) if status is JobStatus.SUBMITTED else ""

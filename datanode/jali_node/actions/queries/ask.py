@@ -186,6 +186,6 @@ def _shown(session: Session, question: Question, row: ReleaseRow, *, repeated: b
 
 def _asked(node: Node, caller: Caller, query: Query, verdict: AskOwner) -> ApprovalRequired:
     with node.database.writing() as session:
-        filed = file_for_question(session, caller, query)
+        filed = file_for_question(session, node, caller, query)
     said = f"{verdict.reason}; an owner has been asked: request {filed}"
     return ApprovalRequired(said, request=filed, rule=verdict.rule)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from jali.wire.policy import Policy
 from jali.wire.query import Query
 from jali_node.actions.policies.history import Place
-from jali_node.actions.requests.file_request import form_for_question, request_digest
+from jali_node.actions.requests.wanted import question_digest
 from jali_node.ledger import book
 from jali_node.people.caller import Caller
 from jali_node.policy import rules
@@ -16,7 +16,7 @@ from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Judgement
 from jali_node.store import catalog, grants, policies
 from jali_node.store.catalog import Registered
-from jali_node.tables import AccessRequestRow, AccountRow, GrantRow, ProjectRow
+from jali_node.tables import AccountRow, GrantRow, ProjectRow
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ def judge(session: Session, caller: Caller, query: Query, policy: Policy | None 
 
 
 def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]:
-    wish = request_digest(caller, form_for_question(query))
-    return [_grant(session, row, wish) for row in grants.for_question(session, caller.id, query.project, query.dataset)]
+    this = question_digest(query)
+    return [_grant(session, row, this) for row in grants.for_question(session, caller.id, query.project, query.dataset)]
 
 
-def _grant(session: Session, row: GrantRow, wish: str) -> rules.Grant:
+def _grant(session: Session, row: GrantRow, this: str) -> rules.Grant:
     quota = book.account(session.get_one(AccountRow, row.account_id)).budget()
     return rules.Grant(
         id=row.id,
@@ -72,5 +72,6 @@ def _grant(session: Session, row: GrantRow, wish: str) -> rules.Grant:
         columns=grants.names(row.columns),
         total=quota.spent,
         cap=quota.cap,
-        for_this=session.get_one(AccessRequestRow, row.request_id).digest == wish,
+        for_this=row.question == this,
+        for_one=row.question is not None,
     )

@@ -1,18 +1,21 @@
-"""A reviewer's yes or no. A yes, or two above the threshold, opens a quota under the population's account."""
+"""A reviewer's word. A yes, or two above the threshold, opens a quota under the population's account, or raises one."""
 
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.discussion import Happened
 from jali.wire.ids import PREFIX_GRANT, new_id
 from jali.wire.money import from_fixed, to_fixed
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 from jali_node import audit
 from jali_node.actions.approvals import agree
 from jali_node.actions.approvals.agree import Yes
+from jali_node.actions.requests import show_requests
 from jali_node.actions.requests.show_requests import shown
-from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
+from jali_node.actions.wishes.tell import tell
+from jali_node.errors import InvalidRequest, UnknownResource
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -22,61 +25,101 @@ from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
 
 def decide_request(node: Node, caller: Caller, request_id: str, decision: Decision) -> AccessRequest:
-    """Record a decision, and give the grant if it is a yes.
+    """Record a decision, and give what is asked for if it is a yes.
 
     Raises:
         AccessDenied: the caller does not review, or asks themselves, or has approved it already.
         UnknownResource: there is no such request.
-        DecisionOutdated: it was decided already, or it is not the request that was read.
+        DecisionOutdated: it was decided already, has lapsed, or is not the revision that was read.
         InvalidRequest: a no without a reason, or a quota above the population's cap.
     """
     caller.must_review()
-    if decision.outcome is RequestStatus.DENIED and not decision.reason.strip():
-        raise InvalidRequest("a denial needs a reason, so that the asker knows what to change", field="reason")
+    if decision.outcome is not RequestStatus.GRANTED and not decision.reason.strip():
+        wanted = "a denial" if decision.outcome is RequestStatus.DENIED else "asking for changes"
+        raise InvalidRequest(f"{wanted} needs a reason, so that the asker knows what to change", field="reason")
     with node.database.writing() as session:
-        row = session.scalars(
-            select(AccessRequestRow).where(AccessRequestRow.id == request_id).with_for_update()
-        ).one_or_none()
-        if row is None:
-            raise UnknownResource("there is no such request", field="request")
-        if row.digest != decision.digest:
-            raise DecisionOutdated("this is not the request that was read; read it again", field="digest")
-        caller.must_not_be(row.person_id)
+        row = _undecided(session, caller, request_id, decision)
         status = request_state.moved(RequestStatus(row.status), decision.outcome)
-        cap, days = _checked_cap(session, row, decision), decision.expires_days
+        quota, days = _checked_quota(session, row, decision), decision.expires_days
         if decision.outcome is RequestStatus.GRANTED:
-            yes = agree.agreed(session, caller, Yes(row.id, row.digest, cap, days, decision.reason))
+            yes = agree.agreed(session, caller, Yes(row.id, row.digest, quota, days, decision.reason))
             if yes is None:
+                tell(session, node, row, Happened.APPROVED_FIRST, caller, decision.reason)
                 return shown(session, row)
-            cap, days = yes.epsilon, yes.expires_days or days
-        row.status = status
-        row.decided_at, row.decided_by, row.reason = datetime.now(UTC), caller.id, decision.reason
+            quota, days = yes.epsilon, yes.expires_days or days
+        row.status, row.reason = status, decision.reason
+        if decision.outcome is RequestStatus.CHANGES_ASKED:
+            tell(session, node, row, Happened.CHANGES_ASKED, caller, decision.reason)
+            return shown(session, row)
+        row.decided_at, row.decided_by = datetime.now(UTC), caller.id
         session.flush()
         audit.record(
             session,
             audit.REQUEST_DECIDED,
             request=row.id,
+            revision=row.revision,
             digest=row.digest,
             outcome=row.status,
             by=caller.id,
         )
         if decision.outcome is RequestStatus.GRANTED:
-            _grant(session, row, cap, days)
+            _give(session, row, quota, days)
+        tell(session, node, row, Happened(decision.outcome), caller, decision.reason)
         return shown(session, row)
 
 
-def _checked_cap(session: Session, row: AccessRequestRow, decision: Decision) -> int:
-    """Return the quota (1e-12) that a decision names, if it is no larger than the population's cap."""
-    cap, most = row.epsilon if decision.epsilon is None else to_fixed(decision.epsilon), _account(session, row).cap
-    if decision.outcome is RequestStatus.GRANTED and cap > most:
+def _undecided(session: Session, caller: Caller, request_id: str, decision: Decision) -> AccessRequestRow:
+    """Return the request that is decided, locked, if it is the one that was read and may still be decided."""
+    row = session.scalars(
+        select(AccessRequestRow).where(AccessRequestRow.id == request_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise UnknownResource("there is no such request", field="request")
+    request_state.refuse_unless_newest(decision.digest, decision.revision, row.digest, row.revision)
+    request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    caller.must_not_be(row.person_id)
+    return row
+
+
+def _checked_quota(session: Session, row: AccessRequestRow, decision: Decision) -> int:
+    """Return the quota (1e-12) that there would be, if a decision may make it so."""
+    asked = row.epsilon if decision.epsilon is None else to_fixed(decision.epsilon)
+    quota, most = show_requests.quota_after(session, row, asked), _account(session, row).cap
+    if decision.outcome is not RequestStatus.GRANTED:
+        return quota
+    if row.question is not None and asked != row.epsilon:
         raise InvalidRequest(
-            f"expected at most the population's cap of {from_fixed(most):g}, got {from_fixed(cap):g}", field="epsilon"
+            f"a question is granted at its price of {from_fixed(row.epsilon):g}, got {from_fixed(asked):g}; ask for "
+            "changes instead",
+            field="epsilon",
         )
-    return cap
+    if quota > most:
+        raise InvalidRequest(
+            f"expected at most the population's cap of {from_fixed(most):g}, got {from_fixed(quota):g}", field="epsilon"
+        )
+    return quota
 
 
 def _account(session: Session, row: AccessRequestRow) -> AccountRow:
     return session.get_one(AccountRow, catalog.registered(session, row.dataset_id).population.account_id)
+
+
+def _give(session: Session, row: AccessRequestRow, quota: int, days: int) -> None:
+    if row.raises is None:
+        _grant(session, row, quota, days)
+    else:
+        _raise(session, row, quota)
+
+
+def _raise(session: Session, row: AccessRequestRow, quota: int) -> None:
+    grant = session.get_one(GrantRow, row.raises)
+    if grant.expires_at <= datetime.now(UTC):
+        raise InvalidRequest(
+            f"the grant that is to have more ended on {grant.expires_at:%Y-%m-%d}; the asker needs a new one",
+            field="grant",
+        )
+    book.raise_cap(session, grant.account_id, quota)
+    audit.record(session, audit.GRANT_RAISED, grant=grant.id, request=row.id, account=grant.account_id)
 
 
 def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None:
@@ -92,6 +135,7 @@ def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None
         account_id=quota.id,
         statistics=row.statistics,
         columns=row.columns,
+        question=row.question,
         created_at=now,
         expires_at=now + timedelta(days=days),
     )

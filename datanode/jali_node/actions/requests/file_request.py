@@ -1,86 +1,110 @@
-"""A wish for access reaches the owners."""
+"""A wish reaches the owners, and is resubmitted or withdrawn until they decide."""
 
-import json
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from jali.wire.dataset import Card
+from jali.wire.discussion import Happened
 from jali.wire.ids import PREFIX_REQUEST, new_id
-from jali.wire.money import digest, to_fixed
 from jali.wire.query import Query
-from jali.wire.request import AccessRequest, AccessRequestForm, RequestStatus
-from jali.wire.statistics import STATISTICS
+from jali.wire.request import AccessRequest, RequestForm, RequestStatus
 from jali_node import audit
 from jali_node.actions.requests.show_requests import shown
-from jali_node.errors import InvalidRequest, UnknownColumn
+from jali_node.actions.requests.wanted import Wanted, form_for_question, question_digest, wanted
+from jali_node.actions.wishes import revise, subject
+from jali_node.actions.wishes.tell import tell
+from jali_node.errors import InvalidRequest, UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.store import catalog
+from jali_node.policy import request_state
 from jali_node.tables import AccessRequestRow
 
-KINDS = tuple(str(statistic.model_fields["kind"].default) for statistic in STATISTICS)
+KEPT = ("kind", "dataset_id", "project_id", "raises")
+"""What a revision cannot change: with another of these it is another wish."""
 
 
-def file_request(node: Node, caller: Caller, form: AccessRequestForm) -> AccessRequest:
+def file_request(node: Node, caller: Caller, form: RequestForm) -> AccessRequest:
     """Store a wish and return it.
 
     Raises:
-        AccessDenied, UnknownDataset: not for this person or project.
-        InvalidRequest, UnknownColumn: a statistic or column that does not exist.
+        AccessDenied, UnknownDataset, UnknownResource: not for this person or project.
+        InvalidRequest, UnknownColumn: a statistic, column or grant that does not fit.
     """
-    caller.must_belong_to(form.project)
     with node.database.writing() as session:
-        _refuse_unknown_names(form, catalog.registered(session, form.dataset).card)
-        row = _filed(session, caller, form)
+        return shown(session, _filed(session, node, caller, wanted(session, caller, form)))
+
+
+def file_for_question(session: Session, node: Node, caller: Caller, query: Query) -> str:
+    """File a wish for exactly one question, unless one waits already; return the request's id."""
+    lapses = AccessRequestRow.undecided_until
+    waiting = session.scalars(
+        select(AccessRequestRow.id).where(
+            AccessRequestRow.question == question_digest(query),
+            AccessRequestRow.person_id == caller.id,
+            AccessRequestRow.project_id == query.project,
+            AccessRequestRow.dataset_id == query.dataset,
+            AccessRequestRow.status.in_(request_state.OPEN),
+            or_(lapses.is_(None), lapses > datetime.now(UTC)),
+        )
+    ).first()
+    return waiting or _filed(session, node, caller, wanted(session, caller, form_for_question(query))).id
+
+
+def revise_request(node: Node, caller: Caller, request_id: str, form: RequestForm) -> AccessRequest:
+    """Replace an undecided request of one's own by its next revision, which then waits for a decision.
+
+    Raises:
+        UnknownResource: there is no such request, or it is somebody else's.
+        DecisionOutdated: it was decided, or has lapsed.
+        InvalidRequest: nothing differs, or it is another wish altogether.
+    """
+    with node.database.writing() as session:
+        row = _own(session, caller, request_id)
+        status = request_state.moved(RequestStatus(row.status), RequestStatus.SUBMITTED)
+        new = wanted(session, caller, form)
+        _refuse_another_wish(row, new)
+        revise.keep(session, node, row, new.digest)
+        new.write(row)
+        row.status = status
+        session.flush()
+        tell(session, node, row, Happened.RESUBMITTED, caller)
         return shown(session, row)
 
 
-def file_for_question(session: Session, caller: Caller, query: Query) -> str:
-    """File a wish for exactly one question, unless one waits already; return the request's id."""
-    form = form_for_question(query)
-    waiting = session.scalars(
-        select(AccessRequestRow.id).where(
-            AccessRequestRow.digest == request_digest(caller, form),
-            AccessRequestRow.status == RequestStatus.SUBMITTED,
-        )
-    ).first()
-    return waiting or _filed(session, caller, form).id
+def withdraw_request(node: Node, caller: Caller, request_id: str) -> AccessRequest:
+    """Take an undecided request of one's own back.
+
+    Raises:
+        UnknownResource: there is no such request, or it is somebody else's.
+        DecisionOutdated: it was decided, or has lapsed.
+    """
+    with node.database.writing() as session:
+        row = _own(session, caller, request_id)
+        row.status = request_state.moved(RequestStatus(row.status), RequestStatus.WITHDRAWN)
+        row.decided_at = datetime.now(UTC)
+        tell(session, node, row, Happened.WITHDRAWN, caller)
+        return shown(session, row)
 
 
-def form_for_question(query: Query) -> AccessRequestForm:
-    """Return the wish for exactly one question."""
-    return AccessRequestForm(
-        dataset=query.dataset,
-        project=query.project,
-        purpose=f"To ask one question outside of what was granted: {query.describe()}"[:4000],
-        epsilon=query.epsilon,
-        statistics=(query.statistic.kind,),
-        columns=tuple(sorted(query.reads)),
-    )
+def _own(session: Session, caller: Caller, request_id: str) -> AccessRequestRow:
+    row = subject.own(session, caller, request_id)
+    if not isinstance(row, AccessRequestRow):
+        raise UnknownResource("this is a job: see /v1/jobs", field="request")
+    return row
 
 
-def request_digest(caller: Caller, form: AccessRequestForm) -> str:
-    """Return the digest of what an owner is asked to decide."""
-    return digest({"person": caller.id, **form.model_dump(mode="json")})
-
-
-def _filed(session: Session, caller: Caller, form: AccessRequestForm) -> AccessRequestRow:
+def _filed(session: Session, node: Node, caller: Caller, new: Wanted) -> AccessRequestRow:
     row = AccessRequestRow(
         id=new_id(PREFIX_REQUEST),
-        dataset_id=form.dataset,
-        project_id=form.project,
         person_id=caller.id,
-        purpose=form.purpose,
-        epsilon=to_fixed(form.epsilon),
-        statistics=None if form.statistics is None else json.dumps(sorted(form.statistics)),
-        columns=None if form.columns is None else json.dumps(sorted(form.columns)),
+        revision=1,
         status=RequestStatus.SUBMITTED,
-        digest=request_digest(caller, form),
         created_at=datetime.now(UTC),
         reason="",
     )
+    new.write(row)
+    subject.wait_anew(row, node.settings)
     session.add(row)
     session.flush()
     audit.record(
@@ -92,14 +116,15 @@ def _filed(session: Session, caller: Caller, form: AccessRequestForm) -> AccessR
         project=row.project_id,
         dataset=row.dataset_id,
     )
+    tell(session, node, row, Happened.FILED, caller)
     return row
 
 
-def _refuse_unknown_names(form: AccessRequestForm, card: Card) -> None:
-    for i, kind in enumerate(form.statistics or ()):
-        if kind not in KINDS:
-            raise InvalidRequest(f"expected one of {', '.join(KINDS)}", field=f"statistics.{i}")
-    known = {column.name for column in card.columns}
-    for i, name in enumerate(form.columns or ()):
-        if name not in known:
-            raise UnknownColumn("the dataset has no column of that name", field=f"columns.{i}")
+def _refuse_another_wish(row: AccessRequestRow, new: Wanted) -> None:
+    for name in KEPT:
+        before, after = getattr(row, name), getattr(new, name)
+        if before != after:
+            field = {"raises": "grant"}.get(name, name.removesuffix("_id"))
+            raise InvalidRequest(
+                f"a revision keeps its {field}: expected {before}, got {after}; file a new request instead", field=field
+            )

@@ -1,17 +1,20 @@
 """Requests as they are read: one's own, or all of them for whoever oversees the node."""
 
 import json
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.money import from_fixed
-from jali.wire.request import AccessRequest, RequestStatus
+from jali.wire.query import Query
+from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_node.actions.approvals import agree
 from jali_node.errors import UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.tables import AccessRequestRow, DatasetRow, GrantRow, PersonRow, ProjectRow
+from jali_node.policy import request_state
+from jali_node.tables import AccessRequestRow, AccountRow, DatasetRow, GrantRow, PersonRow, ProjectRow
 
 
 def list_requests(node: Node, caller: Caller) -> list[AccessRequest]:
@@ -39,8 +42,12 @@ def show_request(node: Node, caller: Caller, request_id: str) -> AccessRequest:
 def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
     """Return a stored request as both sides see it."""
     grant = session.scalars(select(GrantRow).where(GrantRow.request_id == row.id)).one_or_none()
+    lapsed = request_state.lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    status = RequestStatus.EXPIRED if lapsed else RequestStatus(row.status)
     return AccessRequest(
         id=row.id,
+        kind=RequestKind(row.kind),
+        revision=row.revision,
         dataset=row.dataset_id,
         dataset_name=session.get_one(DatasetRow, row.dataset_id).name,
         project=row.project_id,
@@ -51,14 +58,34 @@ def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
         epsilon=from_fixed(row.epsilon),
         statistics=None if row.statistics is None else tuple(json.loads(row.statistics)),
         columns=None if row.columns is None else tuple(json.loads(row.columns)),
-        status=RequestStatus(row.status),
+        query=None if row.query is None else Query.model_validate_json(row.query),
+        raises=row.raises,
+        status=status,
         digest=row.digest,
         created_at=row.created_at,
-        decided_at=row.decided_at,
+        answer_by=row.answer_by,
+        undecided_until=row.undecided_until,
+        decided_at=row.undecided_until if lapsed else row.decided_at,
         decided_by=row.decided_by,
-        reason=row.reason,
+        reason=request_state.LAPSED if lapsed else row.reason,
         approvals=agree.approvals(session, row.id),
-        waiting_for=agree.waiting_for(session, row.id, row.epsilon) if row.status == RequestStatus.SUBMITTED else "",
+        waiting_for=_waiting_for(session, row, status),
         grant=None if grant is None else grant.id,
         expires_at=None if grant is None else grant.expires_at,
     )
+
+
+def quota_after(session: Session, row: AccessRequestRow, epsilon: int) -> int:
+    """Return the quota (1e-12) that there would be: what a grant has already, and what is added to it."""
+    if row.raises is None:
+        return epsilon
+    grant = session.get_one(GrantRow, row.raises)
+    return session.get_one(AccountRow, grant.account_id).cap + epsilon
+
+
+def _waiting_for(session: Session, row: AccessRequestRow, status: RequestStatus) -> str:
+    if status is RequestStatus.CHANGES_ASKED:
+        return "the asker, who is to change it"
+    if status is not RequestStatus.SUBMITTED:
+        return ""
+    return agree.waiting_for(session, row.id, quota_after(session, row, row.epsilon))

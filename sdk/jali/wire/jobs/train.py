@@ -13,7 +13,7 @@ from jali.wire.features import Threshold
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
 from jali.wire.query import Id
-from jali.wire.request import Approval
+from jali.wire.request import Approval, Purpose, Reason, Revision
 from jali.wire.statistics.ask import ColumnName
 
 ROUNDS_MAX = 200
@@ -42,7 +42,7 @@ class Training(Request):
     kind: Literal["train"] = "train"
     dataset: Id
     project: Id
-    purpose: str = Field(min_length=10, max_length=4000)
+    purpose: Purpose
     graph: Graph
     features: tuple[ColumnName, ...] = Field(min_length=1, max_length=500)
     target: Threshold
@@ -89,8 +89,10 @@ class JobStatus(StrEnum):
     """Where a job stands. `policy/job_state` in the node knows the legal moves."""
 
     SUBMITTED = "submitted"
+    CHANGES_ASKED = "changes_asked"
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
     APPROVED = "approved"
     QUEUED = "queued"
     RUNNING = "running"
@@ -98,13 +100,19 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is undecided, so that it may be resubmitted."""
+        return self in (JobStatus.SUBMITTED, JobStatus.CHANGES_ASKED)
+
 
 class JobDecision(Request):
-    """An owner's answer to the job with this digest."""
+    """An owner's answer to the job with this digest, as its revision was read."""
 
     digest: str = Field(min_length=64, max_length=64)
-    outcome: Literal[JobStatus.APPROVED, JobStatus.DENIED]
-    reason: str = Field(default="", max_length=4000)
+    revision: Revision | None = None
+    outcome: Literal[JobStatus.APPROVED, JobStatus.DENIED, JobStatus.CHANGES_ASKED]
+    reason: Reason = ""
 
 
 class Job(Reply):
@@ -124,7 +132,10 @@ class Job(Reply):
     status: JobStatus
     quote: JobQuote
     rounds_done: int
+    revision: int = 1
     created_at: datetime
+    answer_by: datetime | None = None
+    undecided_until: datetime | None = None
     decided_at: datetime | None = None
     decided_by: str | None = None
     reason: str = ""

@@ -1,0 +1,89 @@
+"""A request or a job, by its id: what both are while they wait."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from jali.wire.ids import PREFIX_JOB
+from jali.wire.money import digest, from_fixed
+from jali_node.errors import UnknownResource
+from jali_node.people.caller import Caller
+from jali_node.policy import request_state
+from jali_node.settings import Settings
+from jali_node.tables import AccessRequestRow, JobRow
+
+Subject = AccessRequestRow | JobRow
+T = TypeVar("T", AccessRequestRow, JobRow)
+NOT_YOURS = "there is no such request, or it is not yours"
+
+
+def visible(session: Session, caller: Caller, subject_id: str, *, lock: bool = False) -> Subject:
+    """Return a request or job that the caller may read.
+
+    Raises:
+        UnknownResource: there is none, or it is somebody else's.
+    """
+    row = _found(session, subject_id, lock=lock)
+    if row is None or not (caller.oversees or row.person_id == caller.id):
+        raise UnknownResource(NOT_YOURS, field="request")
+    return row
+
+
+def own(session: Session, caller: Caller, subject_id: str) -> Subject:
+    """Return a request or job of the caller's, locked until the transaction ends.
+
+    Raises:
+        UnknownResource: there is none, or it is somebody else's.
+        DecisionOutdated: it has lapsed.
+    """
+    row = locked(session, subject_id)
+    if row is None or row.person_id != caller.id:
+        raise UnknownResource(NOT_YOURS, field="request")
+    request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    return row
+
+
+def content(row: Subject) -> dict[str, Any]:
+    """Return what is asked for, as revisions keep it and reviewers compare it. Of a job's weights only the digest."""
+    if isinstance(row, JobRow):
+        return {**json.loads(row.training), "weights": digest(row.weights)}
+    asked: dict[str, Any] = {"purpose": row.purpose, "epsilon": from_fixed(row.epsilon)}
+    if row.query is not None:
+        return {**asked, "query": json.loads(row.query)}
+    if row.raises is not None:
+        return {**asked, "grant": row.raises}
+    for name, names in (("statistics", row.statistics), ("columns", row.columns)):
+        asked[name] = "all" if names is None else json.loads(names)
+    return asked
+
+
+def kind(row: Subject) -> str:
+    """Return what is asked for, in a word."""
+    return str(json.loads(row.training)["kind"]) if isinstance(row, JobRow) else row.kind
+
+
+def wait_anew(row: Subject, settings: Settings) -> None:
+    """Let the days begin in which owners mean to answer, and after which it lapses."""
+    now = datetime.now(UTC)
+    row.answer_by = now + timedelta(days=settings.request_answer_days)
+    row.undecided_until = now + timedelta(days=settings.request_expire_days)
+
+
+def locked(session: Session, subject_id: str) -> Subject | None:
+    """Return a request or job, locked until the transaction ends, or None where there is none."""
+    return _found(session, subject_id, lock=True)
+
+
+def _found(session: Session, subject_id: str, *, lock: bool) -> Subject | None:
+    if subject_id.startswith(f"{PREFIX_JOB}_"):
+        return _one(session, select(JobRow).where(JobRow.id == subject_id), lock=lock)
+    return _one(session, select(AccessRequestRow).where(AccessRequestRow.id == subject_id), lock=lock)
+
+
+def _one(session: Session, query: Select[T], *, lock: bool) -> T | None:
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()

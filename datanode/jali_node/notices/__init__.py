@@ -1,0 +1,1 @@
+"""Signed webhooks and mail: what is written into the outbox, and how it leaves."""
