@@ -19,7 +19,7 @@ from jali.eda.view import View
 from jali.estimates import Row
 from jali.wire.dataset import Dataset
 from jali.wire.mock import MockKind, MockRows
-from jali.wire.request import AccessRequestForm
+from jali.wire.request import AccessRequestForm, BudgetRequestForm, RequestKind
 from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
 
@@ -141,6 +141,29 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
             epsilon=facts.price(epsilon).epsilon,
             statistics=None if statistics is None else tuple(statistics),
             columns=None if columns is None else tuple(columns),
+        )
+        return access.submitted(self._remote.transport, form)
+
+    def request_budget(self, *, purpose: str, epsilon: float) -> access.AccessRequest:
+        """Ask the owner for more of the quota that one has; free. The owner reads the purpose and may give less.
+
+        Args:
+            purpose: what the answers are for, at least 10 characters.
+            epsilon: how much is to be added.
+
+        Raises:
+            GrantRequired: there is no quota yet: `request_access()`.
+            InvalidRequest: found here, before anything is sent.
+        """
+        grant = self._remote.budget().grant
+        if grant is None:
+            raise errors.NotOffered(f"{self._remote.info.name} does not say which grant this quota belongs to")
+        form = facts.built(
+            BudgetRequestForm,
+            kind=RequestKind.BUDGET,
+            grant=grant,
+            purpose=purpose,
+            epsilon=facts.price(epsilon).epsilon,
         )
         return access.submitted(self._remote.transport, form)
 

@@ -142,8 +142,15 @@ class Node:
         raise errors.UnknownDataset(message, field="dataset")
 
     def requests(self) -> list[access.AccessRequest]:
-        """Return the requests for access that were sent, with what has become of them."""
+        """Return what was asked for (access, more of a quota, single questions), with what has become of it.
+
+        Each can be discussed, resubmitted and withdrawn: `comment()`, `discussion`, `resubmit()`, `changes`.
+        """
         return access.listed(self.transport)
+
+    def jobs(self) -> list[access.JobRequest]:
+        """Return the training jobs that were submitted here; they are discussed in the same way."""
+        return access.jobs(self.transport)
 
     def releases(self) -> list[NoisyFigure | NoisyTable]:
         """Return the chosen project's stored answers; looking at them again costs nothing."""

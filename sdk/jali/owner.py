@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from jali import errors
 from jali.eda.facts import built
 from jali.transport import Transport
+from jali.wire.base import Request
 from jali.wire.budget import PopulationBudget
+from jali.wire.changes import Changes
+from jali.wire.discussion import CommentForm, Remark
 from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.notice import Notice, NoticeState
 from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 
@@ -73,24 +77,24 @@ class Owner:
         epsilon: float | None = None,
         expires_days: int = 90,
     ) -> AccessRequest:
-        """Grant or deny a request as it was read, and return it decided.
+        """Grant or deny a request as it was read, or ask for changes, and return it as it then stands.
 
         Args:
-            request: the request; its digest is sent, so nobody decides about something they did not see.
-            outcome: "granted" or "denied".
-            reason: what the asker is told; needed for a denial.
-            epsilon: the quota granted, if it is not the one asked for.
+            request: the request; its digest and revision are sent, so nobody decides about something they did not see.
+            outcome: "granted", "denied" or "changes_asked".
+            reason: what the asker is told; needed unless it is granted.
+            epsilon: the quota granted, or what is added to one, if it is not what was asked for.
             expires_days: how long a grant holds, 1 to 3650 days.
 
         Raises:
-            InvalidRequest: an input has the wrong form, or a denial has no reason.
-            DecisionOutdated: the request has changed or was decided since it was read.
+            InvalidRequest: an input has the wrong form, or a reason is missing.
+            DecisionOutdated: the request was resubmitted or decided since it was read, or has lapsed.
         """
-        if outcome == RequestStatus.DENIED and not reason.strip():
-            raise errors.InvalidRequest("reason: a denial needs a reason, which the asker reads", field="reason")
+        _refuse_without_reason(outcome, reason)
         decision = built(
             Decision,
             digest=request.digest,
+            revision=request.revision,
             outcome=outcome,
             reason=reason,
             epsilon=epsilon,
@@ -103,23 +107,51 @@ class Owner:
         return self._transport.get("/v1/jobs", list[Job])
 
     def decide_job(self, job: Job, outcome: JobStatus | str, reason: str = "") -> Job:
-        """Approve or deny a training job as it was read, and return it decided. A yes holds its whole price.
+        """Approve or deny a training job as it was read, or ask for changes. A yes holds its whole price.
 
         Args:
-            job: the job; its digest is sent, so nobody decides about something they did not see.
-            outcome: "approved" or "denied".
-            reason: what the asker is told; needed for a denial.
+            job: the job; its digest and revision are sent, so nobody decides about something they did not see.
+            outcome: "approved", "denied" or "changes_asked".
+            reason: what the asker is told; needed unless it is approved.
 
         Raises:
-            InvalidRequest: an input has the wrong form, or a denial has no reason.
-            DecisionOutdated: the job was decided since it was read.
+            InvalidRequest: an input has the wrong form, or a reason is missing.
+            DecisionOutdated: the job was resubmitted or decided since it was read, or has lapsed.
             ExtraMissing: the node cannot train; it says what to install.
             BudgetExhausted: the population's account has no room for it.
         """
-        if outcome == JobStatus.DENIED and not reason.strip():
-            raise errors.InvalidRequest("reason: a denial needs a reason, which the asker reads", field="reason")
-        decision = built(JobDecision, digest=job.digest, outcome=outcome, reason=reason)
+        _refuse_without_reason(outcome, reason)
+        decision = built(JobDecision, digest=job.digest, revision=job.revision, outcome=outcome, reason=reason)
         return self._transport.post(f"/v1/jobs/{job.id}/decision", decision, Job)
+
+    def discussion(self, request: AccessRequest | Job) -> list[Remark]:
+        """Return what was said and done about a request or job, the first first."""
+        return self._transport.get(f"/v1/requests/{request.id}/discussion", list[Remark])
+
+    def comment(self, request: AccessRequest | Job, text: str) -> Remark:
+        """Say something to the asker of a request or job, and to the other owners.
+
+        Raises:
+            InvalidRequest: there is no text, or more than 4000 characters.
+        """
+        return self._transport.post(f"/v1/requests/{request.id}/comments", built(CommentForm, text=text), Remark)
+
+    def changes(self, request: AccessRequest | Job) -> Changes:
+        """Return what the newest revision of a request or job changed, field by field."""
+        return self._transport.get(f"/v1/requests/{request.id}/changes", Changes)
+
+    def notices(self, state: NoticeState | str | None = None) -> list[Notice]:
+        """Return the last webhooks and mails, the newest first; those with `state="dead"` were given up."""
+        wanted = {} if state is None else {"state": str(state)}
+        return self._transport.get("/v1/notices", list[Notice], params=wanted)
+
+    def send_again(self, notice: Notice) -> Notice:
+        """Send a dead notice again, under its old id.
+
+        Raises:
+            DecisionOutdated: it is not dead.
+        """
+        return self._transport.post(f"/v1/notices/{notice.id}/attempts", _Nothing(), Notice)
 
     def policy(self) -> PolicyVersion:
         """Return the policy in force; its `text` is TOML."""
@@ -180,6 +212,16 @@ class Owner:
         passed: dict[int, str] = {0: GENESIS}
         here = walked(self.ledger(), noted, passed)
         return Verification(here, said, agrees=passed.get(said.entries) == said.head)
+
+
+class _Nothing(Request):
+    """An empty body."""
+
+
+def _refuse_without_reason(outcome: str, reason: str) -> None:
+    wanted = {"denied": "a denial", "changes_asked": "asking for changes"}.get(outcome)
+    if wanted and not reason.strip():
+        raise errors.InvalidRequest(f"reason: {wanted} needs a reason, which the asker reads", field="reason")
 
 
 def walked(

@@ -109,6 +109,10 @@ class AccountBook:
         body = entry.body
         if entry.kind == "account.opened":
             self._accounts[body["account"]] = _opened(body, entry.at)
+        elif entry.kind == "account.raised" and body["account"] in self._accounts:
+            raised = self._accounts[body["account"]]
+            raised.cap = body["cap"] / EPSILON_UNITS
+            raised.history.append((entry.at, raised.share_left))
         elif entry.kind == "spend.held":
             self._spends[body["spend"]] = list(body["accounts"]), [cost / EPSILON_UNITS for cost in body["rdp"]]
             self._charge(body["spend"], entry.at, +1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
-from jali.wire.jobs.train import Job, JobStatus
+from jali.wire.jobs.train import Job
 from jali.wire.request import AccessRequest, Approval, RequestStatus
 from jali_portal import words
 from jali_portal.viewmodels import training
@@ -20,7 +20,14 @@ class Shown(StrEnum):
     ALL = "all"
 
 
-STATUS = {RequestStatus.SUBMITTED: "Waiting", RequestStatus.GRANTED: "Granted", RequestStatus.DENIED: "Denied"}
+STATUS = {
+    RequestStatus.SUBMITTED: "Waiting",
+    RequestStatus.CHANGES_ASKED: "Changes asked",
+    RequestStatus.GRANTED: "Granted",
+    RequestStatus.DENIED: "Denied",
+    RequestStatus.WITHDRAWN: "Withdrawn",
+    RequestStatus.EXPIRED: "Lapsed",
+}
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,8 @@ def of_access(request: AccessRequest) -> Wish:
 
 def of_job(job: Job) -> Wish:
     """Return a training job as the inbox knows it."""
-    no = (JobStatus.DENIED, JobStatus.WITHDRAWN)
-    waits, denied = job.status is JobStatus.SUBMITTED, job.status in no
-    status = RequestStatus.SUBMITTED if waits else RequestStatus.DENIED if denied else RequestStatus.GRANTED
+    same = {status.value for status in RequestStatus}
+    status = RequestStatus(job.status.value) if job.status.value in same else RequestStatus.GRANTED
     return Wish(
         job.id, "Training", job.person_name, job.project_name, job.dataset_name, job.quote.price,
         job.created_at, job.decided_at, status, training.STATUS[job.status],

@@ -9,8 +9,10 @@ from jali_portal import wording, words
 
 STATUS = {
     JobStatus.SUBMITTED: "Waiting",
+    JobStatus.CHANGES_ASKED: "Changes asked",
     JobStatus.DENIED: "Denied",
     JobStatus.WITHDRAWN: "Withdrawn",
+    JobStatus.EXPIRED: "Lapsed",
     JobStatus.APPROVED: "Granted",
     JobStatus.QUEUED: "Granted",
     JobStatus.RUNNING: "Running",

@@ -17,7 +17,7 @@ from jali.training.strategies import fedavg
 from jali.transport import Transport
 from jali.wire.jobs.train import Job, JobStatus, Round, RoundForm, RoundStatus
 
-ENDED = (JobStatus.DENIED, JobStatus.WITHDRAWN, JobStatus.FAILED, JobStatus.CANCELLED)
+ENDED = (JobStatus.DENIED, JobStatus.WITHDRAWN, JobStatus.EXPIRED, JobStatus.FAILED, JobStatus.CANCELLED)
 LONG_POLL_S = 10.0
 Progress = Callable[[str, int, str], None]
 """Called with a node's name, a round's number, and what has happened."""

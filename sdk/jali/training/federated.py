@@ -10,19 +10,15 @@ from typing import Any
 
 from jali import errors
 from jali import progress as bars
+from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
 from jali.training import coordinator
 from jali.training.graph import load, trace
 from jali.training.runs import Run, RunFile
-from jali.wire.base import Request
 from jali.wire.features import Threshold, feature_names
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
 
 POLL_S = 1.0
-
-
-class Nothing(Request):
-    """An empty body."""
 
 
 SEVERAL = (
@@ -51,6 +47,41 @@ class FederatedJob:
     def training(self) -> Training:
         """What was submitted, as the first node has it."""
         return next(iter(self.jobs.values())).training
+
+    @property
+    def requests(self) -> dict[str, JobRequest]:
+        """The job at each node, to be discussed with its owner: `comment()`, `discussion`, `changes`."""
+        return {
+            node: JobRequest(self._members[node].transport, job, self._forms[node]) for node, job in self.jobs.items()
+        }
+
+    def resubmit(self, model: Any = None, **changes: Any) -> "FederatedJob":
+        """Submit it anew at every node, with some fields changed, and return the same object.
+
+        What an owner approved of the revision before does not hold for this one.
+
+        Args:
+            model: another `torch.nn.Module`; the one that was submitted if not given.
+            changes: fields of `Training`, such as `rounds=`, `features=`, `purpose=`.
+
+        Raises:
+            InvalidRequest: nothing differs, or a field has the wrong form.
+            DecisionOutdated: an owner has decided already.
+        """
+        weights: str | None = None
+        if model is not None:
+            columns = [next(iter(self._members.values())).facts.column(name) for name in self._features(changes)]
+            graph, first = trace(model, len(feature_names(columns)))
+            changes, weights = {**changes, "graph": graph}, base64.b64encode(first).decode()
+        for node, request in self.requests.items():
+            request.resubmit(weights, **changes)
+            self.jobs[node] = request.record
+            self._forms[node] = JobForm(training=request.record.training, weights=weights or self._forms[node].weights)
+        return self
+
+    def _features(self, changes: Mapping[str, Any]) -> Sequence[str]:
+        features: Sequence[str] = changes.get("features", self.training.features)
+        return features
 
     def refresh(self) -> "FederatedJob":
         """Look again at every node, and return the same object with what is new."""
@@ -84,6 +115,11 @@ class FederatedJob:
         for node, job in self.jobs.items():
             if job.status in coordinator.ENDED:
                 raise errors.JobEnded(f"{node}: the job was {job.status}. {job.reason}".strip())
+            if job.status is JobStatus.CHANGES_ASKED:
+                raise errors.DecisionPending(
+                    f"{node}: the owner asks for changes: {job.reason} Answer with resubmit(...)",
+                    facts={"node": node, "job": job.id},
+                )
         return [node for node, job in self.jobs.items() if job.status is JobStatus.SUBMITTED]
 
     def run(
