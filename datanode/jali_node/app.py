@@ -26,13 +26,15 @@ from jali_node.engine.warehouse import Warehouse
 from jali_node.errands import Errands
 from jali_node.errors import Refused
 from jali_node.node import Node
-from jali_node.routes import about, datasets, jobs, ledger, notices, people, policies, queries, requests
+from jali_node.routes import about, datasets, jobs, ledger, notices, people, policies, queries, requests, sign_in
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
 LAPSE_EVERY_S = 60.0
-ROUTERS = tuple(part.router for part in (about, people, datasets, queries, requests, jobs, ledger, policies, notices))
+ROUTERS = tuple(
+    part.router for part in (about, sign_in, people, datasets, queries, requests, jobs, ledger, policies, notices)
+)
 
 
 def open_node(settings: Settings) -> Node:
@@ -133,7 +135,11 @@ def _replaying(body: list[Message], receive: Receive) -> Callable[[], Awaitable[
 
 
 def _reply(refusal: Refused) -> JSONResponse:
-    return JSONResponse(refusal.problem().model_dump(mode="json"), refusal.status, media_type=MEDIA_TYPE)
+    wait_s = refusal.facts.get("wait_s")
+    headers = None if wait_s is None else {"Retry-After": str(wait_s)}
+    return JSONResponse(
+        refusal.problem().model_dump(mode="json"), refusal.status, headers=headers, media_type=MEDIA_TYPE
+    )
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

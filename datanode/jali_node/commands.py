@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from jali.wire.dataset import UnitKind
 from jali.wire.notice import NoticeState
-from jali.wire.person import Role
+from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.errors import Refused
 from jali_node.settings import FILE_NAME, Settings
@@ -119,7 +119,8 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     listening = socket.create_server((settings.host, settings.port))
     # asyncio sets it only on sockets that it made itself; without it, every second reply waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    proxies = list(settings.trusted_proxies)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", forwarded_allow_ips=proxies))
     if stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
     address, port = listening.getsockname()[:2]
@@ -318,14 +319,101 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.DATA_SCIENTIST.value)
 @click.option("--project", "projects", multiple=True, help="A project's name; may be given several times.")
+@click.option("--invite", "invited", is_flag=True, help="Make out an invitation at once.")
 @refusals_as_errors
-def add_user(folder: Path, name: str, role: str, projects: tuple[str, ...]) -> None:
+def add_user(folder: Path, name: str, role: str, projects: tuple[str, ...], invited: bool) -> None:
     """Add a person, as a member of projects."""
     from jali_node.actions.people.add_person import add_person
+    from jali_node.actions.people.invite import invite_by_name
 
     with opened(folder) as opened_node:
         added = add_person(opened_node, name, Role(role), projects)
-    click.echo(f"{name}: {added.id}")
+        click.echo(f"{name}: {added.id}", err=invited)
+        if invited:
+            _show_invitation(name, invite_by_name(opened_node, name, 7))
+
+
+@user.command("invite")
+@folder_option
+@click.argument("name")
+@click.option("--days", type=int, default=7, show_default=True, help="How long it is good.")
+@refusals_as_errors
+def invite_user(folder: Path, name: str, days: int) -> None:
+    """Make out an invitation, with which the person sets a first or a new password."""
+    from jali_node.actions.people.invite import invite_by_name
+
+    with opened(folder) as opened_node:
+        _show_invitation(name, invite_by_name(opened_node, name, days))
+
+
+def _show_invitation(name: str, invitation: Invitation) -> None:
+    click.echo(f"{name}'s invitation until {invitation.expires_at:%Y-%m-%d}, for one use, shown once:", err=True)
+    click.echo(invitation.text)
+
+
+@user.command("list")
+@folder_option
+@refusals_as_errors
+def list_users(folder: Path) -> None:
+    """List the people: role, projects, and how they can sign in besides tokens."""
+    from jali_node.actions.people.show_people import everybody
+
+    with opened(folder) as opened_node:
+        found = everybody(opened_node)
+    for person in found:
+        ways = ", ".join(person.ways) or ("invited" if person.invited_until else "tokens only")
+        state = f"removed on {person.removed_at:%Y-%m-%d}" if person.removed_at else ways
+        click.echo("\t".join((person.name, person.role.value, ", ".join(person.projects) or "-", state)))
+
+
+@user.command("role")
+@folder_option
+@click.argument("name")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@refusals_as_errors
+def change_role_command(folder: Path, name: str, role: str) -> None:
+    """Give a person another role, from their next request on."""
+    from jali_node.actions.people.change_person import change_role
+
+    with opened(folder) as opened_node:
+        changed = change_role(opened_node, None, _person_id(opened_node, name), Role(role))
+    click.echo(f"{changed.name} is {changed.role.value} now")
+
+
+@user.command("remove")
+@folder_option
+@click.argument("name")
+@refusals_as_errors
+def remove_user(folder: Path, name: str) -> None:
+    """Remove a person: their sessions, tokens, password and memberships end at once. What they did stays on record."""
+    from jali_node.actions.people.change_person import remove_person
+
+    with opened(folder) as opened_node:
+        removed = remove_person(opened_node, None, _person_id(opened_node, name))
+    click.echo(f"{removed.name} is removed; their sessions and tokens have ended")
+
+
+@user.command("bind")
+@folder_option
+@click.argument("name")
+@click.option("--issuer", required=True, help="The OIDC provider's issuer, as it writes it.")
+@click.option("--subject", required=True, help="The subject under which it knows the person.")
+@refusals_as_errors
+def bind_user(folder: Path, name: str, issuer: str, subject: str) -> None:
+    """Say who a person is to a provider, so that they can sign in with it."""
+    from jali_node.actions.people.change_person import bind_identity
+
+    form = IdentityForm(issuer=issuer, subject=subject)
+    with opened(folder) as opened_node:
+        bind_identity(opened_node, None, _person_id(opened_node, name), form)
+    click.echo(f"{name} signs in as {subject} of {issuer}")
+
+
+def _person_id(opened_node: Any, name: str) -> str:
+    from jali_node.store import people
+
+    with opened_node.database.reading() as session:
+        return people.by_name(session, name).id
 
 
 @node.group()
@@ -337,15 +425,54 @@ def token() -> None:
 @folder_option
 @click.argument("person")
 @click.option("--days", type=int, default=90, show_default=True, help="How long it is valid.")
+@click.option("--name", default="", help="What it is for, so that it is known again.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What it is good for, at most; may be given several times. Everything if not given.",
+)
 @refusals_as_errors
-def create_token_command(folder: Path, person: str, days: int) -> None:
+def create_token_command(folder: Path, person: str, days: int, name: str, scopes: tuple[str, ...]) -> None:
     """Make a token. Only its text goes to standard output."""
     from jali_node.actions.people.create_token import create_token
 
     with opened(folder) as opened_node:
-        text, expires_at = create_token(opened_node, person, days)
+        text, expires_at = create_token(opened_node, person, days, name, tuple(map(Scope, scopes)) or tuple(Scope))
     click.echo(f"{person}'s token until {expires_at:%Y-%m-%d}, shown once:", err=True)
     click.echo(text)
+
+
+@token.command("list")
+@folder_option
+@click.argument("person")
+@refusals_as_errors
+def list_tokens_command(folder: Path, person: str) -> None:
+    """List a person's tokens and sessions."""
+    from jali_node.actions.people.revoke_token import listed
+
+    with opened(folder) as opened_node, opened_node.database.reading() as session:
+        found = listed(session, _person_id(opened_node, person))
+    for token in found:
+        seen = f"last used {token.seen_at:%Y-%m-%d}" if token.seen_at else "never used"
+        kind = "session" if token.session else token.name or "token"
+        scopes = "everything" if len(token.scopes) == len(Scope) else ", ".join(token.scopes)
+        click.echo("\t".join((token.id, kind, scopes, f"until {token.expires_at:%Y-%m-%d}", seen)))
+
+
+@token.command("revoke")
+@folder_option
+@click.argument("person")
+@click.argument("token_id")
+@refusals_as_errors
+def revoke_token_command(folder: Path, person: str, token_id: str) -> None:
+    """End a token or session at once. TOKEN_ID may be the end of its id."""
+    from jali_node.actions.people.revoke_token import revoke_token_of
+
+    with opened(folder) as opened_node:
+        was = revoke_token_of(opened_node, person, token_id)
+    click.echo(f"{was.id} of {person} has ended")
 
 
 @node.group()

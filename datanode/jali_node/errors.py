@@ -30,6 +30,7 @@ Refused
 ├── JobChanged            409  the job is no longer what was approved
 ├── ExtraMissing          409  this node lacks what the job needs
 ├── BodyTooLarge          413
+├── TooManyAttempts       429  to sign in; the detail says how long to wait
 ├── NodeUnavailable       503  the node's own database does not answer
 └── ApprovalRequired      202  not a refusal: an owner has been asked
 """
@@ -221,6 +222,12 @@ class BodyTooLarge(Refused):
     """The request's body is larger than the node reads."""
 
     code, status = Code.BODY_TOO_LARGE, 413
+
+
+class TooManyAttempts(Refused):
+    """Too many attempts to sign in; `facts["wait_s"]` is how long to wait."""
+
+    code, status = Code.TOO_MANY_ATTEMPTS, 429
 
 
 class NodeUnavailable(Refused):

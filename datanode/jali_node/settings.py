@@ -6,6 +6,7 @@ Every variable is `JALI_NODE_` and the field's name in capitals. Secrets may als
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
         default_factory=dict, description="SQLAlchemy URLs of the owner's databases, by name; JSON in the environment"
     )
     spark_master: str = Field(default="local[2]", description="where Spark runs, for tables that outgrow one machine")
+    passwords: bool = Field(default=True, description="whether people may sign in by password")
+    session_idle_hours: int = Field(default=24, ge=1, le=720, description="a session ends when unused for these")
+    session_days: int = Field(default=14, ge=1, le=90, description="a session ends after these, whatever its use")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"), description="whose X-Forwarded-For is believed: the portal's, a proxy's address"
+    )
     timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
     request_answer_days: int = Field(default=5, ge=1, le=365, description="within which owners mean to decide requests")
     request_expire_days: int = Field(default=60, ge=1, le=3650, description="after which an undecided request lapses")
@@ -54,6 +61,11 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.folder / 'node.db'}"
         return self.database_url.get_secret_value()
+
+    @property
+    def idle(self) -> timedelta:
+        """How long a session may go unused."""
+        return timedelta(hours=self.session_idle_hours)
 
     @property
     def key_path(self) -> Path:

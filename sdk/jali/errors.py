@@ -4,6 +4,7 @@
     ├── Refused                the node answered, and said no
     │   ├── NotSignedIn        no token, or one that the node does not know
     │   ├── TokenExpired       ask the owner for a new one, then `jali login`
+    │   ├── TooManyAttempts    too many wrong passwords; facts say how long to wait
     │   ├── AccessDenied       a rule of the owner says no
     │   ├── GrantRequired      nobody has granted this yet: request_access()
     │   ├── ApprovalRequired   the owner decides each time; facts name the request
@@ -89,6 +90,10 @@ class NotSignedIn(Refused):
 
 class TokenExpired(Refused):
     """The token's time is over."""
+
+
+class TooManyAttempts(Refused):
+    """Too many attempts to sign in; `facts["wait_s"]` is how long to wait."""
 
 
 class AccessDenied(Refused):
@@ -251,6 +256,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.NODE_UNAVAILABLE: NodeUnavailable,
     Code.NOT_SIGNED_IN: NotSignedIn,
     Code.TOKEN_EXPIRED: TokenExpired,
+    Code.TOO_MANY_ATTEMPTS: TooManyAttempts,
     Code.UNKNOWN_COLUMN: UnknownColumn,
     Code.UNKNOWN_DATASET: UnknownDataset,
     Code.UNKNOWN_RESOURCE: UnknownResource,

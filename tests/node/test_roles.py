@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from jali.wire.person import Role
+from jali.wire.person import Role, Scope
 from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
 
 MEAN = {"kind": "mean", "column": "age"}
-OPEN = {("get", "/v1/node"), ("get", "/health")}
+OPEN = {("get", "/v1/node"), ("get", "/health"), ("post", "/v1/sign-in/password"), ("post", "/v1/sign-in/invitation")}
 OWNER, REVIEWER, SCIENTIST, AUDITOR = "owner", "reviewer", "scientist", "auditor"
 STRANGER = "stranger"
 """A data scientist of another project, to whom everything of the first is foreign."""
@@ -77,6 +77,61 @@ MATRIX = {
     ("put", "/v1/policy"): line("200 403 403 403 403", "policy"),
     # The owner is asked last and could end it; the scientist has, just before.
     ("post", "/v1/jobs/{job_id}/end"): line("409 404 200 403 404"),
+    # Everybody looks after their own tokens and password; these callers came with tokens, which are no sessions.
+    ("delete", "/v1/me/session"): line("403 403 403 403 403"),
+    ("put", "/v1/me/password"): line("400 400 400 400 400", "password"),
+    ("get", "/v1/me/tokens"): line("200 200 200 200 200"),
+    ("post", "/v1/me/tokens"): line("201 201 201 201 201", "token"),
+    ("delete", "/v1/me/tokens/{token_id}"): line("404 404 200 404 404"),
+    ("get", "/v1/people"): line("200 200 403 200 403"),
+    ("post", "/v1/people"): line("201 403 403 403 403", "person"),
+    ("put", "/v1/people/{person_id}/role"): line("200 403 403 403 403", "role"),
+    ("post", "/v1/people/{person_id}/invitation"): line("201 403 403 403 403"),
+    ("post", "/v1/people/{person_id}/identities"): line("201 403 403 403 403", "identity"),
+    ("get", "/v1/people/{person_id}/tokens"): line("200 403 403 403 403"),
+    # The scientist has just revoked it.
+    ("delete", "/v1/people/{person_id}/tokens/{token_id}"): line("404 403 403 403 403"),
+    ("delete", "/v1/people/{person_id}"): line("200 403 403 403 403"),
+}
+CATALOG, ASK, TRAIN, REVIEW, ADMIN = Scope
+ANY = set(Scope)
+OPENED_BY = {
+    # route: the scopes of which a token needs one; those that are not here need admin
+    ("get", "/v1/me"): ANY,
+    ("delete", "/v1/me/session"): ANY,
+    ("get", "/v1/datasets"): {CATALOG, ASK, TRAIN, REVIEW},
+    ("get", "/v1/datasets/{dataset_id}"): {CATALOG, ASK, TRAIN, REVIEW},
+    ("get", "/v1/datasets/{dataset_id}/mock"): {CATALOG, ASK, TRAIN, REVIEW},
+    ("get", "/v1/datasets/{dataset_id}/budget"): {ASK, TRAIN},
+    ("post", "/v1/quotes"): {ASK},
+    ("post", "/v1/queries"): {ASK},
+    ("get", "/v1/releases"): {ASK},
+    ("get", "/v1/releases/{release_id}"): {ASK},
+    ("post", "/v1/requests"): {ASK},
+    ("get", "/v1/requests"): {ASK, REVIEW},
+    ("get", "/v1/requests/{request_id}"): {ASK, REVIEW},
+    ("post", "/v1/requests/{request_id}/decision"): {REVIEW},
+    ("post", "/v1/requests/{request_id}/revisions"): {ASK, REVIEW},
+    ("get", "/v1/requests/{request_id}/changes"): {ASK, REVIEW},
+    ("get", "/v1/requests/{request_id}/discussion"): {ASK, REVIEW},
+    ("post", "/v1/requests/{request_id}/comments"): {ASK, REVIEW},
+    ("post", "/v1/requests/{request_id}/withdrawal"): {ASK, REVIEW},
+    ("get", "/v1/notices"): {REVIEW},
+    ("post", "/v1/jobs/quotes"): {TRAIN},
+    ("post", "/v1/jobs"): {TRAIN},
+    ("get", "/v1/jobs"): {TRAIN, REVIEW},
+    ("get", "/v1/jobs/{job_id}"): {TRAIN, REVIEW},
+    ("post", "/v1/jobs/{job_id}/revisions"): {TRAIN},
+    ("post", "/v1/jobs/{job_id}/decision"): {REVIEW},
+    ("post", "/v1/jobs/{job_id}/rounds/{number}"): {TRAIN},
+    ("get", "/v1/jobs/{job_id}/rounds/{number}"): {TRAIN, REVIEW},
+    ("post", "/v1/jobs/{job_id}/end"): {TRAIN, REVIEW},
+    ("get", "/v1/populations"): {REVIEW},
+    ("get", "/v1/ledger"): {REVIEW},
+    ("get", "/v1/ledger/verification"): {REVIEW},
+    ("get", "/v1/policy"): {REVIEW},
+    ("get", "/v1/policy/versions"): {REVIEW},
+    ("get", "/v1/people"): {REVIEW, ADMIN},
 }
 PARAMS = {"budget": {"project": ""}, "releases": {"project": ""}, "mock": {"kind": "owner"}}
 
@@ -89,6 +144,9 @@ class Town:
     tokens: dict[str, str] = field(default_factory=dict)
     ids: dict[str, Any] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
+
+    def me(self, caller: str) -> Any:
+        return self.house.get("/v1/me", self.tokens[caller]).json()
 
     def asked(self, caller: str, method: str, path: str, body: str) -> Any:
         params = PARAMS.get(path.rsplit("/", 1)[-1], {}).copy()
@@ -124,6 +182,8 @@ def town(build_house: Any) -> Town:
         "job_id": job["id"],
         "number": 1,
         "notice_id": "msg_0",
+        "person_id": made.me(SCIENTIST)["id"],
+        "token_id": house.post("/v1/me/tokens", {}).json()["token"]["id"],
     }
     made.bodies = {
         "query": house.query(MEAN, 0.2),
@@ -134,6 +194,11 @@ def town(build_house: Any) -> Town:
         "job_decision": {"digest": "0" * 64, "outcome": "approved"},
         "round": {"run": "run-1", "weights": form(house)["weights"]},
         "policy": {"text": "# by its owners"},
+        "password": {"current": "it has none as yet", "new": "four words of no kinship"},
+        "token": {"name": "for a script", "scopes": ["ask"], "days": 1},
+        "person": {"name": "Nora New", "role": "auditor"},
+        "role": {"role": "data_scientist"},
+        "identity": {"issuer": "https://id.example", "subject": "dana"},
     }
     return made
 
@@ -159,6 +224,19 @@ def test_each_role_is_answered_as_the_matrix_says_on_every_route(town: Town) -> 
     assert town.house.get("/v1/ledger/verification", town.house.owner).json()["valid"]
 
 
+def test_a_token_opens_what_its_scope_is_for_and_nothing_else(town: Town) -> None:
+    house, wrong = town.house, []
+    tokens = {scope: create_token(house.node, "Olga Owner", 1, scopes=(scope,))[0] for scope in Scope}
+    for (method, path), wanted in MATRIX.items():
+        for scope, token in tokens.items():
+            town.tokens[scope] = token
+            reply = town.asked(scope, method, path, wanted.body)
+            opened = reply.status_code != 403 or "needs" not in reply.json()["facts"]
+            if opened is not (scope in OPENED_BY.get((method, path), {ADMIN})):
+                wrong.append(f"{method} {path} with {scope}: got {reply.text[:200]}")
+    assert wrong == []
+
+
 def test_lists_hold_what_is_one_s_own_or_everything_for_whoever_oversees(town: Town) -> None:
     for path in ("/v1/requests", "/v1/jobs"):
         counts = {caller: len(town.asked(caller, "get", path, "").json()) for caller in CALLERS}
@@ -172,7 +250,7 @@ def test_an_auditor_changes_nothing_not_even_as_a_member(town: Town) -> None:
     token = create_token(house.node, "Ada Auditor", 1)[0]
     before = house.ledger()
     for method, path in sorted(routes(house) - OPEN):
-        if method != "get":
+        if method != "get" and not path.startswith("/v1/me/"):
             reply = house.client.request(method, path.format(**town.ids), headers=house.bearer(token), json={})
             assert (reply.status_code, reply.json()["code"]) == (403, "access_denied"), path
     assert house.ledger() == before

@@ -8,6 +8,15 @@ from jali_node.ledger import chain
 
 NODE_CREATED = "node.created"
 PERSON_ADDED = "person.added"
+PERSON_REMOVED = "person.removed"
+PERSON_INVITED = "person.invited"
+ROLE_CHANGED = "role.changed"
+IDENTITY_BOUND = "identity.bound"
+PASSWORD_SET = "password.set"  # noqa: S105 - an event's kind, not a secret
+SIGNED_IN = "signin.succeeded"
+SIGN_IN_FAILED = "signin.failed"
+SIGNED_OUT = "signin.ended"
+TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's kind, not a secret
 TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event's kind, not a secret
 PROJECT_ADDED = "project.added"
 MEMBER_ADDED = "member.added"

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from jali.wire import WIRE_VERSION
 from jali.wire.node import NodeInfo
+from jali.wire.signin import SignIn
 from jali_node.routes.signed_in import ServingNode
 from jali_node.statistics import STATISTICS
 
@@ -14,7 +15,13 @@ CAPABILITIES = (*(f"statistic:{module.KIND}" for module in STATISTICS), "job:tra
 @router.get("/v1/node")
 def about(node: ServingNode) -> NodeInfo:
     """Say who this node is and what it can do."""
-    return NodeInfo(node_id=node.node_id, name=node.settings.name, wire=WIRE_VERSION, capabilities=CAPABILITIES)
+    return NodeInfo(
+        node_id=node.node_id,
+        name=node.settings.name,
+        wire=WIRE_VERSION,
+        capabilities=CAPABILITIES,
+        sign_in=SignIn(password=node.settings.passwords),
+    )
 
 
 @router.get("/health")

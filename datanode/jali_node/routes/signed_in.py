@@ -1,16 +1,19 @@
 """What every route is given: the node, and the person behind the request."""
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from jali.wire.problem import MEDIA_TYPE, Problem
+from jali_node.errors import NodeUnavailable
 from jali_node.node import Node
 from jali_node.people import tokens
 from jali_node.people.caller import Caller
 
-_bearer = HTTPBearer(auto_error=False, description="An API token made with `jali node token create`.")
+_bearer = HTTPBearer(auto_error=False, description="An API token, or a session.")
 
 
 async def serving_node(request: Request) -> Node:
@@ -27,16 +30,26 @@ def signed_in(
     node: ServingNode,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Return the person behind the bearer token; an auditor's opens nothing that changes anything."""
+    """Return the person behind the bearer token, if it is for this route; an auditor's is for reading."""
+    now = datetime.now(UTC)
     with node.database.reading() as session:
-        caller = tokens.caller(session, credentials.credentials if credentials else None)
-    caller.must_be_free_to(request.method)
+        caller = tokens.caller(session, credentials.credentials if credentials else None, now, node.settings.idle)
+    caller.must_be_free_to(request.method, request.scope["route"].path)
+    if caller.unseen:
+        with suppress(NodeUnavailable), node.database.writing() as session:  # a busy database: noted the next time
+            tokens.note_use(session, caller.token, now)
     return caller
 
 
+def address(request: Request) -> str:
+    """Return where a request comes from; behind a proxy that is believed, where the proxy says."""
+    return request.client.host if request.client else ""
+
+
+Address = Annotated[str, Depends(address)]
 SignedIn = Annotated[Caller, Depends(signed_in)]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": "problem+json"}
-    for status in (400, 401, 403, 404, 409, 413, 503)
+    for status in (400, 401, 403, 404, 409, 413, 429, 503)
 }

@@ -9,10 +9,11 @@ from jali_node.tables.mock import MockRow
 from jali_node.tables.notices import NoticeRow
 from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
 from jali_node.tables.policies import ApprovalRow, JudgedRow, PolicyRow
+from jali_node.tables.signin import DetourRow, IdentityRow, InvitationRow, PasswordRow, ThrottleRow
 
 __all__ = [
-    "AccessRequestRow", "AccountRow", "ApprovalRow", "Base", "ChainHeadRow", "DatasetRow", "EntryRow", "GrantRow",
-    "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow", "NoticeRow", "PersonRow", "PolicyRow",
-    "PopulationRow", "ProjectRow", "ReleaseRow", "ReleaseTimeRow", "RemarkRow", "RevisionRow", "SpendRow", "TokenRow",
-    "UtcTime", "VersionRow",
+    "AccessRequestRow", "AccountRow", "ApprovalRow", "Base", "ChainHeadRow", "DatasetRow", "DetourRow", "EntryRow",
+    "GrantRow", "IdentityRow", "InvitationRow", "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow",
+    "NoticeRow", "PasswordRow", "PersonRow", "PolicyRow", "PopulationRow", "ProjectRow", "ReleaseRow",
+    "ReleaseTimeRow", "RemarkRow", "RevisionRow", "SpendRow", "ThrottleRow", "TokenRow", "UtcTime", "VersionRow",
 ]  # fmt: skip

@@ -17,18 +17,26 @@ class PersonRow(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     role: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class TokenRow(Base):
-    """An API token. Only its SHA-256 is kept: tokens are 256 random bits, which no dictionary holds."""
+    """An API token or a session. Only its SHA-256 is kept: it is 256 random bits, which no dictionary holds.
+
+    `scopes` are words with spaces between. A row is deleted when its token is revoked or its session ends.
+    """
 
     __tablename__ = "token"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(200))
+    scopes: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class ProjectRow(Base):

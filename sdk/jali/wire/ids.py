@@ -11,6 +11,7 @@ import uuid
 PREFIX_ACCOUNT = "acc"
 PREFIX_DATASET = "ds"
 PREFIX_GRANT = "grt"
+PREFIX_INVITATION = "inv"
 PREFIX_JOB = "job"
 PREFIX_JUDGED = "jdg"
 PREFIX_NODE = "node"

@@ -1,6 +1,7 @@
 """What a node says about itself before anyone signs in."""
 
 from jali.wire.base import Reply
+from jali.wire.signin import SignIn
 
 
 class NodeInfo(Reply):
@@ -13,3 +14,4 @@ class NodeInfo(Reply):
     name: str
     wire: int
     capabilities: tuple[str, ...]
+    sign_in: SignIn = SignIn()

@@ -30,6 +30,7 @@ class Code(StrEnum):
     NOT_SIGNED_IN = "not_signed_in"
     NODE_UNAVAILABLE = "node_unavailable"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     UNKNOWN_COLUMN = "unknown_column"
     UNKNOWN_DATASET = "unknown_dataset"
     UNKNOWN_RESOURCE = "unknown_resource"

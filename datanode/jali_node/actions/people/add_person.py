@@ -6,10 +6,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_PERSON, PREFIX_PROJECT, new_id
-from jali.wire.person import Role
+from jali.wire.person import Person, PersonForm, Role
 from jali_node import audit
+from jali_node.actions.people.show_people import shown
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
+from jali_node.people.caller import Caller
 from jali_node.tables import MemberRow, PersonRow, ProjectRow
 
 NAME_MAX = 200
@@ -25,15 +27,31 @@ def add_person(node: Node, name: str, role: Role, projects: tuple[str, ...] = ()
         return insert_person(session, name, role, projects)
 
 
-def insert_person(session: Session, name: str, role: Role, projects: tuple[str, ...] = ()) -> PersonRow:
+def add_person_for(node: Node, caller: Caller, form: PersonForm) -> Person:
+    """Do the same over the wire.
+
+    Raises:
+        AccessDenied: the caller is not an owner.
+        InvalidRequest: the name is taken, or a project is unknown; nobody is added.
+    """
+    caller.must_own()
+    with node.database.writing() as session:
+        return shown(session, insert_person(session, form.name, form.role, form.projects, caller.id))
+
+
+def insert_person(
+    session: Session, name: str, role: Role, projects: tuple[str, ...] = (), by: str | None = None
+) -> PersonRow:
     """Add a person within a transaction."""
     _check_name(name)
-    if session.scalars(select(PersonRow).where(PersonRow.name == name)).first():
-        raise InvalidRequest(f"there is a person {name} already", field="name")
+    namesake = session.scalars(select(PersonRow).where(PersonRow.name == name)).first()
+    if namesake:
+        removed = ", who was removed; what they did stays under that name" if namesake.removed_at else ""
+        raise InvalidRequest(f"there is a person {name} already{removed}", field="name")
     person = PersonRow(id=new_id(PREFIX_PERSON), name=name, role=role, created_at=datetime.now(UTC))
     session.add(person)
     session.flush()
-    audit.record(session, audit.PERSON_ADDED, person=person.id, role=role)
+    audit.record(session, audit.PERSON_ADDED, person=person.id, role=role, **({"by": by} if by else {}))
     for wanted in projects:
         project = session.scalars(select(ProjectRow).where(ProjectRow.name == wanted)).one_or_none()
         if project is None:
