@@ -23,6 +23,7 @@ class Charge:
     delta: int = 0
 
 
+@lru_cache(maxsize=1024)
 def charge(event: Event, terms: Terms) -> Charge:
     """Return what an event costs under the terms. A Gaussian of multiplier z costs a / (2 z^2) at order a (exactly)."""
     if isinstance(event, Composed):

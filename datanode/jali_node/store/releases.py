@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from jali.wire.budget import PrivacyLoss
@@ -26,16 +26,23 @@ _OF_SAME_ROWS = (
     )
     .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
 )
+_NOISE_OF_SAME_ROWS = _OF_SAME_ROWS.with_only_columns(ReleaseRow.id, ReleaseRow.noise)
 
 
-def same_question(session: Session, version_id: str, question: str) -> Sequence[ReleaseRow]:
-    """Return the releases of one question on one dataset version, the dearest first, then the oldest."""
+def same_question_at(session: Session, version_id: str, question: str, asked: int) -> ReleaseRow | None:
+    """Return the oldest release of one question on one dataset version at one price (1e-12), if there is one."""
     query = (
         select(ReleaseRow)
-        .where(ReleaseRow.version_id == version_id, ReleaseRow.question == question)
-        .order_by(ReleaseRow.asked.desc(), ReleaseRow.created_at)
+        .where(ReleaseRow.version_id == version_id, ReleaseRow.question == question, ReleaseRow.asked == asked)
+        .order_by(ReleaseRow.created_at)
+        .limit(1)
     )
-    return session.scalars(query).all()
+    return session.scalars(query).one_or_none()
+
+
+def noise_of_same_rows(session: Session, version_id: str, project_id: str, rows: str) -> Sequence[Row[str, str]]:
+    """Return ids, and noise by measurement as JSON, of what `of_same_rows` returns."""
+    return session.execute(_NOISE_OF_SAME_ROWS, {"version": version_id, "project": project_id, "rows": rows}).all()
 
 
 def of_same_rows(session: Session, version_id: str, project_id: str, rows: str) -> Sequence[ReleaseRow]:

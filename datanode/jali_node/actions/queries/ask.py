@@ -68,7 +68,7 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
     try:
         usefulness.refuse_if_useless(question)
         with node.turnstile.alone(f"{question.query.project} {question.registered.version.id} {question.digest}"):
-            return _paid(node, question, found)
+            return _paid(node, question, found, head)
     except Refused as refused:
         if not isinstance(refused, NodeUnavailable):  # then it was noted with its charge, or nothing can be written
             _noted(node, found)
@@ -97,13 +97,17 @@ def _noted(node: Node, found: Judged) -> None:
         history.note_question(session, found.place, found.judgement)
 
 
-def _paid(node: Node, question: Question, found: Judged) -> Release:
-    """Charge, measure, wait for the time that was fixed beforehand, and only then store what nobody saw before."""
+def _paid(node: Node, question: Question, found: Judged, head: str) -> Release:
+    """Charge, measure, wait for the time that was fixed beforehand, and only then store what nobody saw before.
+
+    Args:
+        head: the chain's when the question was found to be new; while it stands still, it is.
+    """
     snapshot(question.registered).refuse_if_changed()
     with node.departures.place():
         slot = timetable.slot_of(node, question)
         with node.database.writing() as session:
-            if known := known_answer(session, question):  # a twin of this question has gone first
+            if chain.head(session) != head and (known := known_answer(session, question)):  # a twin has gone first
                 return _shown(session, question, known, repeated=True)
             history.note_question(session, found.place, found.judgement)
             spend, answer = _begun(session, question)

@@ -1,7 +1,7 @@
 """What quoting and asking share: the question, looked up and judged, before anything is spent."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -130,17 +130,21 @@ def known_answer(session: Session, question: Question) -> ReleaseRow | None:
     """
     wanted = question.plan.noise
     version, project, selection = question.registered.version.id, question.query.project, question.query.selection
-    for row in releases.of_same_rows(session, version, project, selection.digest):
-        if _holds(row, wanted):
-            return row
+    for release_id, noise in releases.noise_of_same_rows(session, version, project, selection.digest):
+        if _may_hold(held := json.loads(noise), wanted):
+            row = session.get_one(ReleaseRow, release_id)
+            if _holds(row, held, wanted):
+                return row
     return None
 
 
-def _holds(row: ReleaseRow, wanted: Mapping[str, float]) -> bool:
-    """Say whether a release has each measurement, or what it follows from, with no more noise than is wanted."""
-    held: dict[str, float] = json.loads(row.noise)
-    if any(held[name] > noise if name in held else not derivation.derivable(name) for name, noise in wanted.items()):
-        return False
+def _may_hold(held: Mapping[str, float], wanted: Mapping[str, float]) -> bool:
+    """Say whether nothing that is wanted is held with more noise, or can follow from nothing."""
+    return all(held[name] <= noise if name in held else derivation.derivable(name) for name, noise in wanted.items())
+
+
+def _holds(row: ReleaseRow, held: Mapping[str, float], wanted: Mapping[str, float]) -> bool:
+    """Say whether what a release does not hold follows from what it does, with no more noise than is wanted."""
     missing = [name for name in wanted if name not in held]
     measured = {name: Noised(**noised) for name, noised in json.loads(row.measurements).items()} if missing else {}
     found = [(wanted[name], derivation.derived(name, measured)) for name in missing]
@@ -152,5 +156,5 @@ def others_answer(session: Session, question: Question) -> ReleaseRow | None:
 
     A better one would show by its smaller noise that somebody asked before.
     """
-    found: Sequence[ReleaseRow] = releases.same_question(session, question.registered.version.id, question.digest)
-    return next((row for row in found if row.asked == question.asked), None)
+    version = question.registered.version.id
+    return releases.same_question_at(session, version, question.digest, question.asked)
