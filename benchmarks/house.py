@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from jali.wire.dataset import Card, UnitKind
 from jali.wire.person import Role
 from jali.wire.request import AccessRequestForm, Decision, RequestStatus
@@ -23,10 +25,17 @@ from jali_node.people import tokens
 from jali_node.settings import Settings
 
 
-def furnish(folder: Path, task: dict[str, Any], cap: float) -> dict[str, str]:
-    """Make a node that grants all of `cap`, and return where it is and what a question needs."""
+def furnish(folder: Path, task: dict[str, Any], cap: float, url: str | None = None) -> dict[str, str]:
+    """Make a node that grants all of `cap`, and return where it is and what a question needs.
+
+    Args:
+        folder: of the node.
+        task: the table, and what is public of it.
+        cap: epsilon.
+        url: of its database; SQLite in the folder if not given.
+    """
     prepare_folder(folder, "bench")
-    node = open_node(Settings(folder=folder))
+    node = open_node(Settings(folder=folder, database_url=SecretStr(url) if url else None))
     create_node(node, "owner")
     open_population(node, "people", UnitKind.ROW, task["rows"], cap, task["delta"])
     dataset = register_dataset(node, Path(task["table"]), Card.model_validate(card(task)))
@@ -39,7 +48,8 @@ def furnish(folder: Path, task: dict[str, Any], cap: float) -> dict[str, str]:
     wish = file_request(node, scientist, form)
     decide_request(node, owner, wish.id, Decision(digest=wish.digest, outcome=RequestStatus.GRANTED))
     node.close()
-    return {"folder": str(folder), "dataset": dataset.id, "project": project.id, "token": texts["scientist"]}
+    return {"folder": str(folder), "dataset": dataset.id, "project": project.id, "token": texts["scientist"],
+            "owner": texts["owner"]}  # fmt: skip
 
 
 def card(task: dict[str, Any]) -> dict[str, Any]:

@@ -22,17 +22,12 @@ from jali.wire.statistics import Mean
 from jali_node.engine.file import File
 from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.ledger.terms import terms_for
-from jali_node.settings import PREFIX, Settings
+from jali_node.settings import PREFIX
 from jali_node.statistics.plan import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 CAP = 500.0
 BLOCK = 20
-
-
-def has_timed_release() -> bool:
-    """Return whether answers can be made to leave at a time that is computed from public facts."""
-    return "timed_release" in Settings.model_fields
 
 
 def mean_over_aggregate(task: dict[str, Any], timed: bool, times: int) -> tuple[float, float]:
@@ -102,32 +97,43 @@ def _request(
 
 
 @contextmanager
-def _node(folder: Path, timed: bool, threads: int) -> Iterator[HTTPConnection]:
-    settings = {f"{PREFIX}THREADS": str(threads)}
-    if has_timed_release():
-        settings[f"{PREFIX}TIMED_RELEASE"] = str(timed).lower()
+def served_node(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+    """Serve a node under these settings, and give its address."""
     run = "from jali.commands import main; main()"
     command = [sys.executable, "-c", run, "node", "serve", "--folder", str(folder), "--port", "0", "--stop-with-parent"]
-    with _served(command, settings) as connection:
+    with _served(command, settings) as address:
+        yield address
+
+
+@contextmanager
+def _node(folder: Path, timed: bool, threads: int) -> Iterator[HTTPConnection]:
+    settings = {f"{PREFIX}THREADS": str(threads), f"{PREFIX}TIMED_RELEASE": str(timed).lower()}
+    with served_node(folder, settings) as address, _connected(address) as connection:
         yield connection
 
 
 @contextmanager
 def _bare(path: Path) -> Iterator[HTTPConnection]:
-    with _served([sys.executable, "-m", "benchmarks.bare_route", str(path)], {}) as connection:
+    command = [sys.executable, "-m", "benchmarks.bare_route", str(path)]
+    with _served(command, {}) as address, _connected(address) as connection:
         yield connection
 
 
 @contextmanager
-def _served(command: list[str], settings: dict[str, str]) -> Iterator[HTTPConnection]:
+def _connected(address: str) -> Iterator[HTTPConnection]:
+    host, _, port = address.rpartition("//")[2].partition(":")
+    connection = HTTPConnection(host, int(port), timeout=120)
+    yield connection
+    connection.close()
+
+
+@contextmanager
+def _served(command: list[str], settings: dict[str, str]) -> Iterator[str]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, **pipes)  # noqa: S603
     try:
-        said = process.stdout.readline()
-        host, _, port = said.strip().rpartition("//")[2].partition(":")
-        connection = HTTPConnection(host, int(port), timeout=120)
-        yield connection
-        connection.close()
+        said = process.stdout.readline().strip()
+        yield said[said.index("http") :]
     finally:
         process.stdin.close()
         process.wait(timeout=60)

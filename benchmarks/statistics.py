@@ -139,7 +139,7 @@ def adult_rows(pythons: dict[Side, str], quick: bool) -> Iterator[Row]:
 def http_rows(task: dict[str, Any], quick: bool) -> Iterator[Row]:
     """Measure a node behind HTTP."""
     given = {**task, "threads": THREADS}
-    for timed in (False, True) if over_http.has_timed_release() else (False,):
+    for timed in (False, True):
         asked, alone = over_http.mean_over_aggregate(given, timed, 5 if quick else 15)
         said = f"timed release {'on' if timed else 'off'}"
         figure = f"a mean through HTTP and ledger over the same DuckDB aggregate alone, {said}"
