@@ -1,7 +1,9 @@
 """A furnished house for tests: a real node in a temporary folder, with one table, an owner and a data scientist."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from jali.wire.person import Role
 from jali_node.actions.budgets.open_population import open_population
 from jali_node.actions.datasets.register_dataset import register_dataset
 from jali_node.actions.operations.create_node import create_node, prepare_folder
+from jali_node.actions.operations.migrate import migrate
 from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
 from jali_node.app import create_app, open_node
 from jali_node.node import Node
 from jali_node.settings import Settings
+from jali_node.store.database import Database
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "age", "type": "integer", "lower": 0, "upper": 100, "meaning": "years"},
@@ -51,6 +55,23 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], types: Mapping[
             connection.execute(f"INSERT INTO t VALUES {marks}", values)  # noqa: S608 - marks only
         connection.table("t").write_parquet(str(path))
     return path
+
+
+@lru_cache(maxsize=1)
+def table_of_rows() -> bytes:
+    """Return ROWS as Parquet; written once a process, since many houses hold them."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_parquet(Path(folder) / "rows.parquet", ROWS, TYPES).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an empty database with all migrations applied; they have tests of their own."""
+    path = tmp_path_factory.mktemp("migrated") / "node.db"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    return path.read_bytes()
 
 
 TYPES = {"age": "BIGINT", "weight": "DOUBLE", "site": "VARCHAR", "note": "DOUBLE"}
@@ -115,7 +136,7 @@ BuildHouse = Callable[..., House]
 
 
 @pytest.fixture
-def build_house(tmp_path: Path) -> Iterator[BuildHouse]:
+def build_house(tmp_path: Path, migrated_sqlite: bytes) -> Iterator[BuildHouse]:
     """Return a builder of furnished nodes; they are closed when the test ends."""
     open_clients: list[TestClient] = []
 
@@ -133,11 +154,17 @@ def build_house(tmp_path: Path) -> Iterator[BuildHouse]:
         folder = tmp_path / name.replace(" ", "-")
         prepare_folder(folder, name)
         settings = Settings(folder=folder, name=name, database_url=database_url, timed_release=timed_release, **others)
+        if database_url is None:
+            (folder / "node.db").write_bytes(migrated_sqlite)
         node = open_node(settings)
         create_node(node, "Olga Owner")
         open_population(node, "people", UnitKind.ROW, units, cap, 1e-6)
         card = Card.model_validate({"name": "visits", "title": "Visits", "population": "people", "columns": columns})
-        table = write_parquet(folder / "visits.parquet", rows, types)
+        table = folder / "visits.parquet"
+        if rows is ROWS and types is TYPES:
+            table.write_bytes(table_of_rows())
+        else:
+            write_parquet(table, rows, types)
         dataset = register_dataset(node, table, card)
         project = add_project(node, "study", "to test")
         add_person(node, "Dana Scientist", Role.DATA_SCIENTIST, ("study",))

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import make_url, select, text, update
 from sqlalchemy.orm import Session
 
 from jali.wire.money import EPSILON_UNITS, to_fixed
@@ -136,8 +137,10 @@ def room(cap: float, noise_multiplier: float) -> int:
 
 
 @pytest.fixture
-def bench(database_url: str) -> Iterator[Bench]:
+def bench(database_url: str, migrated_sqlite: bytes) -> Iterator[Bench]:
     """Return a bench on an empty database of each kind."""
+    if path := make_url(database_url).database if database_url.startswith("sqlite") else None:
+        Path(path).write_bytes(migrated_sqlite)
     database = Database(database_url)
     migrate(database)
     built = Bench(database_url, database)
