@@ -26,14 +26,27 @@ from jali_node.engine.warehouse import Warehouse
 from jali_node.errands import Errands
 from jali_node.errors import Refused
 from jali_node.node import Node
-from jali_node.routes import about, datasets, jobs, ledger, notices, people, policies, queries, requests, sign_in
+from jali_node.routes import (
+    about,
+    datasets,
+    jobs,
+    ledger,
+    notices,
+    people,
+    policies,
+    projects,
+    queries,
+    requests,
+    sign_in,
+)
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
 LAPSE_EVERY_S = 60.0
 ROUTERS = tuple(
-    part.router for part in (about, sign_in, people, datasets, queries, requests, jobs, ledger, policies, notices)
+    part.router
+    for part in (about, sign_in, people, projects, datasets, queries, requests, jobs, ledger, policies, notices)
 )
 
 

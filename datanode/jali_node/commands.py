@@ -1,68 +1,21 @@
 """`jali node ...`: everything an owner does at the machine beside the data."""
 
-import functools
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from jali.wire.dataset import UnitKind
 from jali.wire.notice import NoticeState
 from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
-from jali_node.errors import Refused
+from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-
-folder_option = click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("jali-node"),
-    envvar="JALI_NODE_FOLDER",
-    show_default=True,
-    help="The node's folder: its key, settings, database and snapshots.",
-)
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def refusals_as_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Show a refusal as one line that names the field."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except Refused as error:
-            raise click.ClickException(f"{error.field}: {error.detail}" if error.field else error.detail) from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-
-    return wrapped
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[Any]:
-    """Open the node of a folder for one command."""
-    from jali_node.app import open_node
-
-    settings = Settings(folder=folder.resolve())
-    if not settings.key_path.exists():
-        raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
-    node = open_node(settings)
-    try:
-        yield node
-    finally:
-        node.close()
+from jali_node.subcommands import projects
 
 
 @click.group()
@@ -288,25 +241,6 @@ def synthesize_command(
             return
         synthesize(opened_node, wish)
     click.echo(f"{name}: {rows} mock rows, labelled as drawn from a differentially private release")
-
-
-@node.group()
-def project() -> None:
-    """People who ask together, for one purpose."""
-
-
-@project.command("add")
-@folder_option
-@click.argument("name")
-@click.option("--purpose", required=True)
-@refusals_as_errors
-def add_project_command(folder: Path, name: str, purpose: str) -> None:
-    """Add a project."""
-    from jali_node.actions.people.add_person import add_project
-
-    with opened(folder) as opened_node:
-        added = add_project(opened_node, name, purpose)
-    click.echo(f"{name}: {added.id}")
 
 
 @node.group()
@@ -536,5 +470,8 @@ def _set_at_end_of_input(ended: threading.Event) -> None:
     sys.stdin.read()
     ended.set()
 
+
+for part in (projects.project,):
+    node.add_command(part)
 
 COMMANDS = (node,)

@@ -23,6 +23,7 @@ Refused
 ├── AccessDenied          403
 ├── GrantRequired         403
 ├── BudgetExhausted       403
+├── ProjectEnded          403
 ├── UnknownDataset        404
 ├── UnknownResource       404
 ├── DatasetChanged        409  the file is no longer the one that was registered
@@ -180,6 +181,12 @@ class BudgetExhausted(Refused):
     """The price does not fit what is left of a quota or a cap."""
 
     code, status = Code.BUDGET_EXHAUSTED, 403
+
+
+class ProjectEnded(Refused):
+    """The project is over: nothing is asked for it, and no job of it begins."""
+
+    code, status = Code.PROJECT_ENDED, 403
 
 
 class UnknownDataset(Refused):

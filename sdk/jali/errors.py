@@ -7,6 +7,7 @@
     │   ├── TooManyAttempts    too many wrong passwords; facts say how long to wait
     │   ├── AccessDenied       a rule of the owner says no
     │   ├── GrantRequired      nobody has granted this yet: request_access()
+    │   ├── ProjectEnded       the project is over: nothing is asked for it any more
     │   ├── ApprovalRequired   the owner decides each time; facts name the request
     │   ├── BudgetExhausted    the quota or the population's cap has no room for this price
     │   ├── EpsilonTooSmall    no noise is large enough for a price this small
@@ -102,6 +103,10 @@ class AccessDenied(Refused):
 
 class GrantRequired(Refused):
     """Nobody has granted this yet."""
+
+
+class ProjectEnded(Refused):
+    """The project is over; `facts["ended_at"]` says since when."""
 
 
 class ApprovalRequired(Refused):
@@ -255,6 +260,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.JOB_CHANGED: JobChanged,
     Code.NODE_UNAVAILABLE: NodeUnavailable,
     Code.NOT_SIGNED_IN: NotSignedIn,
+    Code.PROJECT_ENDED: ProjectEnded,
     Code.TOKEN_EXPIRED: TokenExpired,
     Code.TOO_MANY_ATTEMPTS: TooManyAttempts,
     Code.UNKNOWN_COLUMN: UnknownColumn,

@@ -13,6 +13,7 @@ from jali.eda.facts import did_you_mean
 from jali.eda.noisy import NoisyFigure, NoisyTable
 from jali.eda.remote import Remote
 from jali.owner import Owner
+from jali.projects import Projects
 from jali.transport import Transport
 from jali.wire import WIRE_VERSION
 from jali.wire.dataset import Dataset
@@ -108,6 +109,10 @@ class Node:
             AmbiguousProject: there are several and none was chosen, or none of that name.
         """
         return self._project(None)
+
+    def projects(self) -> Projects:
+        """Return the projects that one may ask for: what each stands on, how long, and who belongs to it; free."""
+        return Projects(self.info.name, tuple(self.transport.get("/v1/projects", list[Project])))
 
     @property
     def datasets(self) -> Catalog:

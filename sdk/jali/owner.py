@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from urllib.parse import quote
 
 from jali import errors
 from jali.eda.facts import built
@@ -14,6 +16,7 @@ from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
 from jali.wire.notice import Notice, NoticeState
 from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
+from jali.wire.project import MemberForm, Project, ProjectEnd, ProjectForm
 from jali.wire.request import AccessRequest, Decision, RequestStatus
 
 PAGE = 500
@@ -182,6 +185,51 @@ class Owner:
             InvalidRequest: the document is no policy.
         """
         return self._transport.post("/v1/policy/dry-run", built(PolicyForm, text=text), DryRun)
+
+    def projects(self) -> list[Project]:
+        """Return all projects with their members."""
+        return self._transport.get("/v1/projects", list[Project])
+
+    def add_project(self, name: str, purpose: str, agreement: str = "", last_day: date | None = None) -> Project:
+        """Add a project, and return it.
+
+        Args:
+            name: what its members call it.
+            purpose: what it wants to find out.
+            agreement: the ethics vote or agreement that it stands on.
+            last_day: the last day (UTC) on which something may be asked for it; without it, until an owner ends it.
+
+        Raises:
+            InvalidRequest: the name is taken, or the day is over.
+        """
+        form = built(ProjectForm, name=name, purpose=purpose, agreement=agreement, last_day=last_day)
+        return self._transport.post("/v1/projects", form, Project)
+
+    def end_project(self, project: Project, last_day: date | None = None) -> Project:
+        """End a project with a day (UTC), or now; a later day than before prolongs it. What was released remains.
+
+        Raises:
+            InvalidRequest: the day is over.
+        """
+        form = built(ProjectEnd, last_day=last_day)
+        return self._transport.post(f"/v1/projects/{project.id}/end", form, Project)
+
+    def add_member(self, project: Project, person: str) -> Project:
+        """Let a person, by id or name, ask for a project.
+
+        Raises:
+            UnknownResource: there is no such person.
+        """
+        return self._transport.post(f"/v1/projects/{project.id}/members", built(MemberForm, person=person), Project)
+
+    def remove_member(self, project: Project, person: str) -> Project:
+        """Let a member, by id or name, neither ask for a project any more nor read what it has.
+
+        Raises:
+            UnknownResource: they are no member.
+        """
+        member = next((each.id for each in project.members if person in (each.id, each.name)), person)
+        return self._transport.delete(f"/v1/projects/{project.id}/members/{quote(member, safe='')}", Project)
 
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""

@@ -94,6 +94,14 @@ class Transport:
         """
         return self._sent("PUT", path, reply, content=body.model_dump_json(), timeout_s=READ_TIMEOUT_S)
 
+    def delete(self, path: str, reply: type[T]) -> T:
+        """Take something away, once, and return what is there without it.
+
+        Raises:
+            JaliError: the exception that the node names, NodeUnreachable or UnexpectedReply.
+        """
+        return self._sent("DELETE", path, reply, timeout_s=READ_TIMEOUT_S)
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()

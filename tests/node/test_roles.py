@@ -41,6 +41,9 @@ def line(statuses: str, body: str = "") -> Line:
 MATRIX = {
     # route                                            owner reviewer scientist auditor stranger
     ("get", "/v1/me"): line("200 200 200 200 200"),
+    ("get", "/v1/projects"): line("200 200 200 200 200"),
+    ("post", "/v1/projects"): line("201 403 403 403 403", "project"),
+    ("post", "/v1/projects/{project_id}/members"): line("200 403 403 403 403", "member"),
     ("get", "/v1/datasets"): line("200 200 200 200 200"),
     ("get", "/v1/datasets/{dataset_id}"): line("200 200 200 200 200"),
     ("get", "/v1/datasets/{dataset_id}/mock"): line("404 404 404 404 404"),
@@ -75,6 +78,7 @@ MATRIX = {
     ("get", "/v1/policy/versions"): line("200 200 403 200 403"),
     ("post", "/v1/policy/dry-run"): line("200 403 403 403 403", "policy"),
     ("put", "/v1/policy"): line("200 403 403 403 403", "policy"),
+    ("post", "/v1/projects/{project_id}/end"): line("400 403 403 403 403", "project_end"),
     # The owner is asked last and could end it; the scientist has, just before.
     ("post", "/v1/jobs/{job_id}/end"): line("409 404 200 403 404"),
     # Everybody looks after their own tokens and password; these callers came with tokens, which are no sessions.
@@ -91,6 +95,7 @@ MATRIX = {
     ("get", "/v1/people/{person_id}/tokens"): line("200 403 403 403 403"),
     # The scientist has just revoked it.
     ("delete", "/v1/people/{person_id}/tokens/{token_id}"): line("404 403 403 403 403"),
+    ("delete", "/v1/projects/{project_id}/members/{person_id}"): line("200 403 403 403 403"),
     ("delete", "/v1/people/{person_id}"): line("200 403 403 403 403"),
 }
 CATALOG, ASK, TRAIN, REVIEW, ADMIN = Scope
@@ -99,6 +104,7 @@ OPENED_BY = {
     # route: the scopes of which a token needs one; those that are not here need admin
     ("get", "/v1/me"): ANY,
     ("delete", "/v1/me/session"): ANY,
+    ("get", "/v1/projects"): ANY,
     ("get", "/v1/datasets"): {CATALOG, ASK, TRAIN, REVIEW},
     ("get", "/v1/datasets/{dataset_id}"): {CATALOG, ASK, TRAIN, REVIEW},
     ("get", "/v1/datasets/{dataset_id}/mock"): {CATALOG, ASK, TRAIN, REVIEW},
@@ -181,6 +187,7 @@ def town(build_house: Any) -> Town:
         "request_id": wish["id"],
         "job_id": job["id"],
         "number": 1,
+        "project_id": house.project,
         "notice_id": "msg_0",
         "person_id": made.me(SCIENTIST)["id"],
         "token_id": house.post("/v1/me/tokens", {}).json()["token"]["id"],
@@ -199,6 +206,9 @@ def town(build_house: Any) -> Town:
         "person": {"name": "Nora New", "role": "auditor"},
         "role": {"role": "data_scientist"},
         "identity": {"issuer": "https://id.example", "subject": "dana"},
+        "project": {"name": "third study", "purpose": "to test"},
+        "project_end": {"last_day": "2001-01-01"},
+        "member": {"person": "Dana Scientist"},
     }
     return made
 

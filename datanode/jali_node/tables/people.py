@@ -40,13 +40,15 @@ class TokenRow(Base):
 
 
 class ProjectRow(Base):
-    """People who ask together, for one purpose."""
+    """People who ask together, for one purpose, under an agreement, until `ends_at`; with none, for ever."""
 
     __tablename__ = "project"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     purpose: Mapped[str] = mapped_column(Text)
+    agreement: Mapped[str] = mapped_column(String(200), default="")
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -29,6 +29,7 @@ class Code(StrEnum):
     JOB_CHANGED = "job_changed"
     NOT_SIGNED_IN = "not_signed_in"
     NODE_UNAVAILABLE = "node_unavailable"
+    PROJECT_ENDED = "project_ended"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     UNKNOWN_COLUMN = "unknown_column"

@@ -19,7 +19,7 @@ from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state, request_state
 from jali_node.policy.rules import Ruling
-from jali_node.store import catalog, policies
+from jali_node.store import catalog, policies, projects
 from jali_node.tables import JobRoundRow, JobRow
 
 
@@ -29,6 +29,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
     Raises:
         AccessDenied: the caller does not review, or asks themselves, or has approved it already, or a rule says no.
         DecisionOutdated: it was decided already, has lapsed, or is not the revision that was read.
+        ProjectEnded: no job of it begins any more.
         ExtraMissing: this node cannot train; it says what to install.
         BudgetExhausted: the population's account has no room; nothing is decided.
     """
@@ -43,6 +44,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
         caller.must_not_be(row.person_id)
         status = job_state.moved(JobStatus(row.status), decision.outcome)
         if decision.outcome is JobStatus.APPROVED:
+            projects.refuse_if_ended(session, row.project_id)
             _refuse_unless_it_can_run(session, row)
             found = stored(session, row)
             judge_job(session, row.person_id, found, form_of(row).training).refuse_if_denied()

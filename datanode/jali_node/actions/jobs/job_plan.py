@@ -98,13 +98,15 @@ def visible(session: Session, caller: Caller, job_id: str, *, lock: bool = False
 
 
 def governed(session: Session, caller: Caller, job_id: str, *, lock: bool = False) -> JobRow:
-    """Return a job that the caller may run or end, and whose weights they may read: their own, or any for an owner.
+    """Return a job that the caller may run or end, and whose weights they may read: any for an owner,
+    for others their own while they are a member of its project.
 
     Raises:
         UnknownResource: there is none, or it is somebody else's.
     """
     row = _found(session, job_id, lock=lock)
-    if row is None or (caller.role is not Role.OWNER and row.person_id != caller.id):
+    own = row is not None and row.person_id == caller.id and row.project_id in caller.projects
+    if row is None or not (own or caller.role is Role.OWNER):
         raise UnknownResource("there is no such job, or it is not yours", field="job")
     return row
 

@@ -19,11 +19,12 @@ from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, stored
 from jali_node.engine.engines import files_only
-from jali_node.errors import JobChanged
+from jali_node.errors import JobChanged, ProjectEnded
 from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.policy import job_state
+from jali_node.store import projects
 from jali_node.tables import JobRoundRow, JobRow, SpendRow
 
 LEASE_S = 15.0
@@ -48,20 +49,24 @@ def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
 def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) -> bool:
     """Take a round for `LEASE_S`, and begin its spend if nobody has; return whether it is ours.
 
-    A job that is not what was approved fails here, before anything is begun.
+    A job that is not what was approved, or whose project is over, fails here before anything is begun. A round that
+    was begun before the end goes on: its price is spent.
     """
     with node.database.writing() as session:
         job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
         row = job_round(session, job_id, number)
         if row is None or not _free(row, attempt) or JobStatus(job.status) in job_state.ENDED:
             return False
+        begun = session.get_one(SpendRow, row.spend_id).state != book.HELD
         try:
             refuse_if_changed(job)
-        except JobChanged as error:
+            if not begun:
+                projects.refuse_if_ended(session, job.project_id)
+        except (JobChanged, ProjectEnded) as error:
             job.status, job.reason = job_state.moved(JobStatus(job.status), JobStatus.FAILED), error.detail
             close_spends(session, job_id)
             return False
-        if session.get_one(SpendRow, row.spend_id).state == book.HELD:
+        if not begun:
             book.begin(session, row.spend_id)
         row.attempt, row.worker_id, row.status = attempt, worker_id, RoundStatus.RUNNING
         row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)

@@ -21,7 +21,7 @@ from jali_node.jobs import train
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state
-from jali_node.store import catalog
+from jali_node.store import catalog, projects
 from jali_node.tables import JobRow
 
 
@@ -33,6 +33,7 @@ def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
     """
     caller.must_belong_to(form.training.project)
     with node.database.reading() as session:
+        projects.refuse_if_ended(session, form.training.project)
         found = planned(session, catalog.registered(session, form.training.dataset), form.training)
         judge_job(session, caller.id, found, form.training).refuse_if_denied()
         return quoted(session, found)
@@ -44,7 +45,7 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
     Where a rule of the policy allows it, and there is room for it, it is approved at once; else a person decides.
 
     Raises:
-        AccessDenied, UnknownDataset: not for this person or project, or a rule says no.
+        AccessDenied, ProjectEnded, UnknownDataset: not for this person or project, or a rule says no.
         GraphRefused: the model or its weights are not what a node takes.
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
     """
@@ -130,6 +131,7 @@ def _waiting(session: Session, node: Node, row: JobRow, found: Planned, judged: 
 def _judged(node: Node, caller: Caller, form: JobForm) -> JudgedJob:
     """Judge a job and note it, whatever is said: what is refused is noted too."""
     with node.database.writing() as session:
+        projects.refuse_if_ended(session, form.training.project)
         found = planned(session, catalog.registered(session, form.training.dataset), form.training)
         judged = judge_job(session, caller.id, found, form.training)
         history.note_job(session, judged.place, judged.asked, judged.ruling)

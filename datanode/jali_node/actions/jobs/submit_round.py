@@ -9,6 +9,7 @@ from jali_node.jobs import train
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state
+from jali_node.store import projects
 from jali_node.tables import JobRoundRow, JobRow
 
 POLL_S = 0.1
@@ -27,6 +28,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
         UnknownResource: there is no such job, or it is somebody else's.
         InvalidRequest: the round is beyond those approved, or out of turn, or the weights do not fit the graph.
         DecisionOutdated: the job may not run, or the round was begun with other weights.
+        ProjectEnded: no round of it begins any more.
         JobChanged: the job is not what was approved.
     """
     with node.database.writing() as session:
@@ -44,6 +46,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
         if number > 1 and (before := job_round(session, job_id, number - 1)) and before.status != RoundStatus.DONE:
             raise InvalidRequest(f"round {number - 1} is not done, so round {number} cannot begin", field="number")
         refuse_if_changed(job)
+        projects.refuse_if_ended(session, job.project_id)
         train.check_weights(job.training, form.weights)
         _queue(job, row, form)
         session.flush()

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.ids import PREFIX_PERSON, PREFIX_PROJECT, new_id
+from jali.wire.ids import PREFIX_PERSON, new_id
 from jali.wire.person import Person, PersonForm, Role
+from jali.wire.project import Project, ProjectForm
 from jali_node import audit
 from jali_node.actions.people.show_people import shown
+from jali_node.actions.projects.settle_project import begin_project
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -62,21 +64,13 @@ def insert_person(
     return person
 
 
-def add_project(node: Node, name: str, purpose: str) -> ProjectRow:
-    """Add a project.
+def add_project(node: Node, name: str, purpose: str) -> Project:
+    """Add a project without an agreement or an end.
 
     Raises:
         InvalidRequest: the name is taken.
     """
-    _check_name(name)
-    with node.database.writing() as session:
-        if session.scalars(select(ProjectRow).where(ProjectRow.name == name)).first():
-            raise InvalidRequest(f"there is a project {name} already", field="name")
-        project = ProjectRow(id=new_id(PREFIX_PROJECT), name=name, purpose=purpose, created_at=datetime.now(UTC))
-        session.add(project)
-        session.flush()
-        audit.record(session, audit.PROJECT_ADDED, project=project.id)
-        return project
+    return begin_project(node, None, ProjectForm(name=name, purpose=purpose))
 
 
 def _check_name(name: str) -> None:

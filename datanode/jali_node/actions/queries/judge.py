@@ -14,7 +14,7 @@ from jali_node.people.caller import Caller
 from jali_node.policy import rules
 from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Judgement
-from jali_node.store import catalog, grants, policies
+from jali_node.store import catalog, grants, policies, projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, GrantRow, ProjectRow
 
@@ -39,9 +39,10 @@ def judge(session: Session, caller: Caller, query: Query, policy: Policy | None 
     """Judge a question, by the policy in force unless another is given.
 
     Raises:
-        AccessDenied, UnknownDataset: it is not for this person to ask at all.
+        AccessDenied, ProjectEnded, UnknownDataset: it is not for this person to ask at all.
     """
     caller.must_belong_to(query.project)
+    projects.refuse_if_ended(session, query.project)
     registered, now = catalog.registered(session, query.dataset), datetime.now(UTC)
     asked = Asked(
         person=frozenset({caller.id, caller.name}),

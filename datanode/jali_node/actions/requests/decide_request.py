@@ -20,7 +20,7 @@ from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
-from jali_node.store import catalog
+from jali_node.store import catalog, projects
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
 
@@ -31,6 +31,7 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
         AccessDenied: the caller does not review, or asks themselves, or has approved it already.
         UnknownResource: there is no such request.
         DecisionOutdated: it was decided already, has lapsed, or is not the revision that was read.
+        ProjectEnded: there is nothing to grant for it any more.
         InvalidRequest: a no without a reason, or a quota above the population's cap.
     """
     caller.must_review()
@@ -42,6 +43,7 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
         status = request_state.moved(RequestStatus(row.status), decision.outcome)
         quota, days = _checked_quota(session, row, decision), decision.expires_days
         if decision.outcome is RequestStatus.GRANTED:
+            projects.refuse_if_ended(session, row.project_id)
             yes = agree.agreed(session, caller, Yes(row.id, row.digest, quota, days, decision.reason))
             if yes is None:
                 tell(session, node, row, Happened.APPROVED_FIRST, caller, decision.reason)

@@ -15,7 +15,7 @@ from jali_node.errors import InvalidRequest, UnknownColumn, UnknownResource
 from jali_node.ledger import book
 from jali_node.people.caller import Caller
 from jali_node.statistics.plan import plan
-from jali_node.store import catalog
+from jali_node.store import catalog, projects
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
 KINDS = tuple(str(statistic.model_fields["kind"].default) for statistic in STATISTICS)
@@ -47,7 +47,7 @@ def wanted(session: Session, caller: Caller, form: RequestForm) -> Wanted:
     """Return what a form asks for.
 
     Raises:
-        AccessDenied, UnknownDataset, UnknownResource: not for this person or project.
+        AccessDenied, ProjectEnded, UnknownDataset, UnknownResource: not for this person or project.
         InvalidRequest, UnknownColumn, WrongColumnType, BoundsUnknown: it does not fit the card, or the grant.
     """
     sent = {"person": caller.id, **form.model_dump(mode="json")}
@@ -73,6 +73,7 @@ def form_for_question(query: Query) -> QuestionRequestForm:
 
 def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str) -> Wanted:
     caller.must_belong_to(form.project)
+    projects.refuse_if_ended(session, form.project)
     _refuse_unknown_names(form, catalog.registered(session, form.dataset).card)
     return Wanted(
         kind=form.kind,
@@ -91,6 +92,7 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str
     if grant is None or grant.person_id != caller.id:
         raise UnknownResource("there is no such grant, or it is not yours", field="grant")
     caller.must_belong_to(grant.project_id)
+    projects.refuse_if_ended(session, grant.project_id)
     if grant.expires_at <= datetime.now(UTC):
         raise InvalidRequest(f"this grant ended on {grant.expires_at:%Y-%m-%d}; ask for access again", field="grant")
     if grant.question is not None:
@@ -111,6 +113,7 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str
 def _question(session: Session, caller: Caller, form: QuestionRequestForm, sent: str) -> Wanted:
     query = form.query
     caller.must_belong_to(query.project)
+    projects.refuse_if_ended(session, query.project)
     registered = catalog.registered(session, query.dataset)
     terms = book.terms(session.get_one(AccountRow, registered.population.account_id))
     card = registered.card

@@ -1,0 +1,1 @@
+"""Projects: what they stand on, how long, and who belongs to them."""

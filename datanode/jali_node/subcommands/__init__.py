@@ -1,0 +1,1 @@
+"""`jali node ...`, one file for each group that has grown its own."""
