@@ -8,14 +8,19 @@ from jali import errors
 from jali.owner import Owner, Verification
 from jali.transport import Transport
 from jali.wire.budget import PopulationBudget
+from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset
+from jali.wire.discussion import CommentForm, Remark
 from jali.wire.jobs.train import Job, JobStatus
 from jali.wire.ledger import LedgerPage
 from jali.wire.node import NodeInfo
+from jali.wire.notice import Notice, NoticeState
 from jali.wire.person import Me
 from jali.wire.request import AccessRequest, RequestStatus
 from jali_portal.viewmodels.accounts import AccountBook
 
+DAYS = 90
+"""For what has no end of its own: more of a quota, which keeps its day."""
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{1,64}")
 
 
@@ -85,11 +90,34 @@ class Desk:
 
     def grant(self, request: AccessRequest, epsilon: float, expires_days: int, reason: str) -> AccessRequest:
         """Grant a request as it was read."""
-        return self._owner.decide(request, RequestStatus.GRANTED, reason, epsilon=epsilon, expires_days=expires_days)
+        return self._owner.decide(
+            request, RequestStatus.GRANTED, reason, epsilon=epsilon, expires_days=expires_days or DAYS
+        )
 
-    def deny(self, request: AccessRequest, reason: str) -> AccessRequest:
-        """Deny a request as it was read, for a reason."""
-        return self._owner.decide(request, RequestStatus.DENIED, reason)
+    def decide(self, request: AccessRequest, outcome: RequestStatus, reason: str) -> AccessRequest:
+        """Deny a request as it was read, or ask for changes, for a reason."""
+        return self._owner.decide(request, outcome, reason)
+
+    def changes(self, request_id: str, since: int, until: int) -> Changes:
+        """Return what differs between two revisions of a request or job."""
+        path = f"/v1/requests/{checked_id(request_id)}/changes"
+        return self._transport.get(path, Changes, params={"since": since, "until": until})
+
+    def discussion(self, request_id: str) -> list[Remark]:
+        """Return what was said and done about a request or job, the first first."""
+        return self._transport.get(f"/v1/requests/{checked_id(request_id)}/discussion", list[Remark])
+
+    def comment(self, request_id: str, text: str) -> Remark:
+        """Say something to the asker."""
+        return self._transport.post(f"/v1/requests/{checked_id(request_id)}/comments", CommentForm(text=text), Remark)
+
+    def dead_notices(self) -> list[Notice]:
+        """Return the webhooks and mails that were given up."""
+        return self._owner.notices(NoticeState.DEAD)
+
+    def send_again(self, notice: Notice) -> Notice:
+        """Send a notice that was given up once more."""
+        return self._owner.send_again(notice)
 
     def accounts(self) -> AccountBook:
         """Return what the ledger says of every account; only entries that are new are fetched."""

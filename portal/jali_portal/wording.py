@@ -1,6 +1,8 @@
 """Every sentence about privacy, in one place, so that they can be read and judged together."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from jali_portal import words
 
@@ -37,10 +39,6 @@ AT_MOST = "The figures after granting suppose that every answer that the quota a
 OVERBOOKED = "Together, the open quotas promise more than is left: whoever asks last is refused."
 NOTE_THE_HEAD = "Note this head somewhere else. A later walk that passes it shows that nothing before it was altered."
 PASSED = "The chain passes the head that you noted: nothing up to there was altered since."
-OUTDATED = (
-    "Nothing was recorded. The request is not what you read any more, or somebody has decided it in the meantime. "
-    "You see it as it is now: read it again before you decide."
-)
 UNCERTAIN = (
     "The node did not answer in time, so it is not certain whether this was recorded. Open the request again: it says."
 )
@@ -55,12 +53,17 @@ APPROVED = (
     "Approved. The whole price is set aside; each round is charged when it begins, and what is not used is freed."
 )
 DENIED = "Denied. The asker reads your reason."
+CHANGES_ASKED = "Changes are asked for. The asker reads your words, and resubmits or answers."
+COMMENTED = "Your comment is there for the asker to read."
+COMMENT_EMPTY = "There is nothing to say yet: write a comment first."
+CHECKS_INFORM = "Checks are made from public facts alone, and inform. They decide nothing."
+SENT_AGAIN = "They are due again, and leave within moments."
 FIRST_OF_TWO = (
     "Recorded. Above the threshold two persons must agree: nothing is granted and nothing runs until another owner or "
     "reviewer has approved it too."
 )
 DECIDED_BY_RULE = "a rule of the node's policy, no person"
-REASON_NEEDED = "A denial needs a reason: it is what the asker is told, and how they know what to change."
+REASON_NEEDED = "This needs a reason: it is what the asker is told, and how they know what to change."
 
 _STATISTICS = {
     "count": "counts",
@@ -140,8 +143,26 @@ def epsilon_means(epsilon: float, delta: float, what: str = "quota") -> str:
     )
 
 
+def outdated(facts: Mapping[str, Any]) -> str:
+    """Say that a decision came too late, and for which revision it was."""
+    newest = facts.get("newest_revision")
+    what = (
+        f"You read revision {facts.get('revision')}; by now there is revision {newest}, as the tab Changes shows."
+        if newest
+        else "Somebody has decided it in the meantime, or it was withdrawn or has lapsed."
+    )
+    return f"Nothing was recorded. {what} You see it as it is now: read it again before you decide."
+
+
+def dead_letters(count: int) -> str:
+    """Say that somebody was not told."""
+    return f"{words.counted(count, 'notice')} could not be delivered and will not be tried again by itself."
+
+
 def granted(epsilon: float, days: int) -> str:
-    """Say what was granted."""
+    """Say what was granted; more of a quota keeps its day."""
+    if not days:
+        return f"Granted {words.epsilon(epsilon)} more. The quota keeps the day on which it ends."
     return (
         f"Granted {words.epsilon(epsilon)} for {words.counted(days, 'day')}. Questions within it are answered at once."
     )

@@ -41,6 +41,15 @@ def age(since: datetime, now: datetime) -> str:
     return counted(minutes // (24 * 60), "day")
 
 
+def due(by: datetime, now: datetime) -> str:
+    """Return how a target stands.
+
+    >>> due(datetime(2026, 3, 5), datetime(2026, 3, 1)), due(datetime(2026, 3, 1), datetime(2026, 3, 4))
+    ('is due in 4 days', 'is 3 days overdue')
+    """
+    return f"is due in {age(now, by)}" if now <= by else f"is {age(by, now)} overdue"
+
+
 def epsilon(amount: float) -> str:
     """Return an amount with three digits; its space does not break.
 

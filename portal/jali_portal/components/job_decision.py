@@ -1,19 +1,19 @@
-"""Approving and denying a job. What is sent is the digest of the job as it was drawn."""
+"""Approving a job, asking for changes, denying it. What is sent is the revision that was drawn."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from jali import errors
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording, words
-from jali_portal.components import cost_gauge, markup
-from jali_portal.components.decision_form import Outcome
+from jali_portal.components import cost_gauge
+from jali_portal.components.decision_form import CHANGES, DENY, REASON_CHARS, SEND, sent
+from jali_portal.components.outcome import Outcome, told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels.cost import Cost
 
-APPROVE, DENY = "Approve", "Deny"
-REASON_CHARS = 4000
+APPROVE = "Approve"
+OUTCOMES = {APPROVE: JobStatus.APPROVED, CHANGES: JobStatus.CHANGES_ASKED, DENY: JobStatus.DENIED}
 
 
 def draw(desk: Callable[[], Desk], job: Job, cost: Cost) -> None:
@@ -25,48 +25,35 @@ def draw(desk: Callable[[], Desk], job: Job, cost: Cost) -> None:
         st.subheader("Your decision", anchor=False)
         told(job.id)
         choice = st.segmented_control(
-            "Decision", (APPROVE, DENY), default=APPROVE, required=True, key=f"choice-{job.id}",
+            "Decision", tuple(OUTCOMES), default=APPROVE, required=True, key=f"choice-{job.id}",
             label_visibility="collapsed", width="stretch",
         )  # fmt: skip
         key = f"reason-{job.id}"
-        label = "Reason, which the asker reads" if choice == DENY else "Note to the asker (optional)"
+        label = {APPROVE: "Note to the asker (optional)", CHANGES: "What to change, which the asker reads"}
+        button = {APPROVE: f"Approve {words.epsilon(job.quote.price)}", CHANGES: "Ask for these changes"}
         with st.form(f"decide-{job.id}", border=False):
-            st.text_area(label, max_chars=REASON_CHARS, key=key, height=90)
+            st.text_area(
+                label.get(str(choice), "Reason, which the asker reads"), max_chars=REASON_CHARS, key=key, height=90
+            )
             st.form_submit_button(
-                "Deny the job" if choice == DENY else f"Approve {words.epsilon(job.quote.price)}",
-                type="primary", width="stretch", on_click=_record, args=(desk, job, choice == DENY, key),
+                button.get(str(choice), "Deny the job"), type="primary", width="stretch", shortcut=SEND,
+                on_click=_record, args=(desk, job, OUTCOMES[str(choice)], key),
             )  # fmt: skip
 
 
-def told(job_id: str) -> None:
-    """Draw, once, what became of the decision that was just made."""
-    outcome: Outcome | None = st.session_state.pop(_outcome_key(job_id), None)
-    if outcome is not None:
-        markup.banner(outcome.text, good=outcome.recorded)
-
-
-def _record(desk: Callable[[], Desk], job: Job, deny: bool, reason_key: str) -> None:
+def _record(desk: Callable[[], Desk], job: Job, wanted: JobStatus, reason_key: str) -> None:
     reason = str(st.session_state.get(reason_key) or "").strip()
-    if deny and not reason:
+    if wanted is not JobStatus.APPROVED and not reason:
         outcome = Outcome(False, wording.REASON_NEEDED)
     else:
-        outcome = _sent(desk, job, JobStatus.DENIED if deny else JobStatus.APPROVED, reason)
-    st.session_state[_outcome_key(job.id)] = outcome
+        outcome = sent(lambda: _decided(desk(), job, wanted, reason))
+    outcome.keep(job.id)
 
 
-def _sent(desk: Callable[[], Desk], job: Job, outcome: JobStatus, reason: str) -> Outcome:
-    try:
-        decided = desk().decide_job(job, outcome, reason)
-    except errors.DecisionOutdated:
-        return Outcome(False, wording.OUTDATED)
-    except (errors.NodeUnreachable, errors.NodeUnavailable):
-        return Outcome(False, wording.UNCERTAIN)
-    except errors.JaliError as failure:
-        return Outcome(False, f"Nothing was recorded: {failure}")
+def _decided(desk: Desk, job: Job, wanted: JobStatus, reason: str) -> str:
+    decided = desk.decide_job(job, wanted, reason)
     if decided.status is JobStatus.SUBMITTED:
-        return Outcome(True, wording.FIRST_OF_TWO)
-    return Outcome(True, wording.DENIED if outcome is JobStatus.DENIED else wording.APPROVED)
-
-
-def _outcome_key(job_id: str) -> str:
-    return f"outcome-{job_id}"
+        return wording.FIRST_OF_TWO
+    return {JobStatus.DENIED: wording.DENIED, JobStatus.CHANGES_ASKED: wording.CHANGES_ASKED}.get(
+        wanted, wording.APPROVED
+    )

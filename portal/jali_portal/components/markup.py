@@ -85,7 +85,8 @@ def empty(headline: str, explanation: str) -> None:
 
 def badge(text: str) -> str:
     """Return a status with its colour; the text says it too."""
-    kind = text.lower() if text in ("Waiting", "Granted", "Denied") else "granted" if text == "Done" else "neutral"
+    kinds = {"Waiting": "waiting", "Granted": "granted", "Done": "granted", "Denied": "denied", "Overdue": "denied"}
+    kind = kinds.get(text, "neutral")
     return f'<span class="j-badge j-{kind}">{escape(text)}</span>'
 
 
@@ -104,6 +105,21 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence
         for row in rows
     )
     show(f'<table class="j-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def checks(lines: Iterable[tuple[bool, str]]) -> None:
+    """Draw what was looked at, each line with its colour and the same in a word."""
+    rows = "".join(
+        f'<li><span class="j-badge j-{"granted" if fine else "waiting"}">{"Fine" if fine else "Look"}</span>'
+        f"<span>{escape(text)}</span></li>"
+        for fine, text in lines
+    )
+    show(f'<ul class="j-checks">{rows}</ul>')
+
+
+def remark(who: str, when: str) -> None:
+    """Draw who did something, and when."""
+    show(f'<div class="j-remark"><b>{escape(who)}</b> <span class="j-quiet j-small">{escape(when)}</span></div>')
 
 
 def image(svg: str, description: str, width: str = "100%") -> None:

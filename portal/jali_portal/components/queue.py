@@ -1,11 +1,13 @@
 """The inbox's figures and its table."""
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from jali_portal.components import markup
-from jali_portal.viewmodels.inbox import Inbox, Row
+from jali_portal.viewmodels.inbox import Filter, Inbox, Row, Wish
 
 ROWS_A_PAGE = 20
 REQUEST_PAGE = "screens/request.py"
@@ -17,8 +19,8 @@ def figures(inbox: Inbox) -> None:
     cards = (
         ("Waiting for you", str(inbox.waiting)),
         ("Longest wait", inbox.oldest),
-        ("Granted", str(inbox.granted)),
-        ("Denied", str(inbox.denied)),
+        ("Overdue", str(inbox.overdue)),
+        ("Back with their askers", str(inbox.with_askers)),
     )
     for place, (name, value) in zip(st.columns(len(cards)), cards, strict=True):
         place.metric(name, value, border=True, height="stretch")
@@ -53,8 +55,38 @@ def _line(cells: list[str], kind: str, row: Row | None) -> None:
             st.page_link(REQUEST_PAGE, label="Review" if row.waits else "Open", query_params={"id": row.id})
 
 
+def filters(wishes: Sequence[Wish]) -> Filter:
+    """Draw the choice of what is shown, kept in the address, and return it."""
+    search, kind, project, dataset = st.columns([2, 1, 1, 1])
+    with search:
+        text = st.text_input(
+            "Search", key="search", bind="query-params", placeholder="a name, a project, an id", max_chars=200
+        )
+    chosen = {
+        name: _choice(place, name, {getattr(wish, name) for wish in wishes})
+        for name, place in (("kind", kind), ("project", project), ("dataset", dataset))
+    }
+    return Filter(text=text or "", **chosen)
+
+
+def _choice(place: Any, name: str, found: set[str]) -> str | None:
+    """Draw one filter; a choice in the address that nothing has any more is as good as none."""
+    with place:
+        picked = st.selectbox(
+            name.capitalize(), sorted(found), index=None, key=name, bind="query-params", placeholder="All"
+        )
+    return picked if picked in found else None
+
+
+def longest(inbox: Inbox) -> None:
+    """Draw the way to what has waited longest; the key N takes it."""
+    first = next((row for row in inbox.rows if row.waits), None)
+    if first is not None and st.button("Review the next one", shortcut="N"):
+        st.switch_page(REQUEST_PAGE, query_params={"id": first.id})
+
+
 def _nothing(shown: str) -> None:
     if shown == "Waiting":
         markup.empty("Nothing waits for you", "New requests appear here as soon as somebody asks for access.")
     else:
-        markup.empty("Nothing here", "No request has this status yet.")
+        markup.empty("Nothing here", "No request has this status, or none that the filters let through.")

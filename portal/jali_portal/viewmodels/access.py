@@ -4,12 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from jali.wire.dataset import Column, ColumnType, Dataset
-from jali.wire.request import AccessRequest, RequestStatus
+from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_portal import wording, words
 from jali_portal.viewmodels import inbox
 from jali_portal.viewmodels.inbox import STATUS
 
 CATEGORIES_SHOWN = 6
+TITLES = {
+    RequestKind.ACCESS: "for access to",
+    RequestKind.BUDGET: "for more budget on",
+    RequestKind.QUESTION: "to put one question to",
+}
+AMOUNTS = {
+    RequestKind.ACCESS: "Quota asked for",
+    RequestKind.BUDGET: "To add to the quota",
+    RequestKind.QUESTION: "Price of the question",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo
     asked = None if request.columns is None else set(request.columns)
     population = dataset.population
     return Access(
-        title=f"{request.person_name} asks for access to {request.dataset_name}",
+        title=f"{request.person_name} asks {TITLES[request.kind]} {request.dataset_name}",
         status=STATUS[request.status],
         facts=(
             ("Asked by", request.person_name),
@@ -51,7 +61,8 @@ def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo
             ("Dataset", request.dataset_name),
             ("About", f"some {population.units:,} {population.unit.value}s of the population {population.name}"),
             ("Asked", words.moment(request.created_at, now, zone)),
-            ("Quota asked for", words.epsilon(request.epsilon)),
+            (AMOUNTS[request.kind], words.epsilon(request.epsilon)),
+            *inbox.target(request.answer_by, request.undecided_until, request.status.is_open, now, zone),
             *inbox.still_waiting(request.waiting_for, request.approvals, now, zone, me),
         ),
         purpose=request.purpose,
@@ -65,6 +76,8 @@ def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo
 
 
 def _breadth(request: AccessRequest, columns: int) -> str:
+    if request.query is not None:
+        return f"One question: {request.query.describe()}"
     which = "Every statistic" if request.statistics is None else words.counted(len(request.statistics), "statistic")
     if request.columns is None:
         return f"{which} over all {words.counted(columns, 'column')}"

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from jali.wire.jobs.train import Job
-from jali.wire.request import AccessRequest, Approval, RequestStatus
+from jali.wire.request import AccessRequest, Approval, RequestKind, RequestStatus
 from jali_portal import words
 from jali_portal.viewmodels import training
 
@@ -15,6 +15,7 @@ class Shown(StrEnum):
     """Which requests the table shows; the value stands in the page's address."""
 
     WAITING = "waiting"
+    CHANGES = "changes"
     GRANTED = "granted"
     DENIED = "denied"
     ALL = "all"
@@ -43,6 +44,7 @@ class Row:
     age: str
     status: str
     waits: bool
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Inbox:
 
     waiting: int
     oldest: str
-    granted: int
-    denied: int
+    overdue: int
+    with_askers: int
     rows: tuple[Row, ...]
 
 
@@ -70,13 +72,43 @@ class Wish:
     decided_at: datetime | None
     status: RequestStatus
     said: str
+    answer_by: datetime | None = None
+
+    def late(self, now: datetime) -> bool:
+        """Say whether it waits for an answer that is overdue."""
+        return self.status is RequestStatus.SUBMITTED and self.answer_by is not None and self.answer_by < now
+
+    def matches(self, text: str) -> bool:
+        """Say whether all words of a search are found in it."""
+        said = " ".join((self.id, self.kind, self.person, self.project, self.dataset)).casefold()
+        return all(word in said for word in text.casefold().split())
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which requests are shown, besides their status; nothing for all."""
+
+    kind: str | None = None
+    project: str | None = None
+    dataset: str | None = None
+    text: str = ""
+
+    def passes(self, wish: Wish) -> bool:
+        """Say whether a request is shown."""
+        named = ((self.kind, wish.kind), (self.project, wish.project), (self.dataset, wish.dataset))
+        return all(wanted in (None, found) for wanted, found in named) and wish.matches(self.text)
+
+
+KINDS = {RequestKind.ACCESS: "Access", RequestKind.BUDGET: "Budget", RequestKind.QUESTION: "Question"}
+TRAINING = "Training"
 
 
 def of_access(request: AccessRequest) -> Wish:
     """Return a request for access as the inbox knows it."""
     return Wish(
-        request.id, "Access", request.person_name, request.project_name, request.dataset_name, request.epsilon,
-        request.created_at, request.decided_at, request.status, STATUS[request.status],
+        request.id, KINDS[request.kind], request.person_name, request.project_name, request.dataset_name,
+        request.epsilon, request.created_at, request.decided_at, request.status, STATUS[request.status],
+        request.answer_by,
     )  # fmt: skip
 
 
@@ -85,8 +117,8 @@ def of_job(job: Job) -> Wish:
     same = {status.value for status in RequestStatus}
     status = RequestStatus(job.status.value) if job.status.value in same else RequestStatus.GRANTED
     return Wish(
-        job.id, "Training", job.person_name, job.project_name, job.dataset_name, job.quote.price,
-        job.created_at, job.decided_at, status, training.STATUS[job.status],
+        job.id, TRAINING, job.person_name, job.project_name, job.dataset_name, job.quote.price,
+        job.created_at, job.decided_at, status, training.STATUS[job.status], job.answer_by,
     )  # fmt: skip
 
 
@@ -108,43 +140,60 @@ def still_waiting(
     return (("Waits for", waiting_for), *history(approvals, now, zone, me)) if waiting_for else ()
 
 
-def inbox(requests: Iterable[Wish], shown: Shown, now: datetime) -> Inbox:
-    """Return the inbox; those that wait come first, the longest-waiting at the top, then the newest decisions."""
-    every = list(requests)
-    waiting = sorted(
-        (request for request in every if request.status is RequestStatus.SUBMITTED), key=lambda r: r.created_at
+def target(
+    answer_by: datetime | None, undecided_until: datetime | None, is_open: bool, now: datetime, zone: tzinfo
+) -> tuple[tuple[str, str], ...]:
+    """Return in words by when an answer is meant to come, and when the request lapses without one."""
+    if not is_open:
+        return ()
+    return (
+        *((("Answer", words.due(answer_by, now)),) if answer_by else ()),
+        *((("Lapses on", words.day(undecided_until, zone)),) if undecided_until else ()),
     )
-    decided = sorted(
-        (request for request in every if request.status is not RequestStatus.SUBMITTED),
+
+
+def inbox(requests: Iterable[Wish], shown: Shown, now: datetime, chosen: Filter = Filter()) -> Inbox:
+    """Return the inbox; those that wait come first, the longest-waiting at the top, then the newest decisions.
+
+    The figures are over all requests, whatever is shown of them.
+    """
+    every = list(requests)
+    waiting = sorted((wish for wish in every if wish.status is RequestStatus.SUBMITTED), key=lambda r: r.created_at)
+    others = sorted(
+        (wish for wish in every if wish.status is not RequestStatus.SUBMITTED),
         key=lambda r: r.decided_at or r.created_at,
         reverse=True,
     )
-    chosen = {
-        Shown.WAITING: waiting,
-        Shown.GRANTED: [request for request in decided if request.status is RequestStatus.GRANTED],
-        Shown.DENIED: [request for request in decided if request.status is RequestStatus.DENIED],
-        Shown.ALL: [*waiting, *decided],
+    wanted = {
+        Shown.WAITING: (RequestStatus.SUBMITTED,),
+        Shown.CHANGES: (RequestStatus.CHANGES_ASKED,),
+        Shown.GRANTED: (RequestStatus.GRANTED,),
+        Shown.DENIED: (RequestStatus.DENIED,),
+        Shown.ALL: tuple(RequestStatus),
     }[shown]
+    rows = [wish for wish in (*waiting, *others) if wish.status in wanted and chosen.passes(wish)]
     return Inbox(
         waiting=len(waiting),
         oldest=words.age(waiting[0].created_at, now) if waiting else "none waits",
-        granted=sum(request.status is RequestStatus.GRANTED for request in every),
-        denied=sum(request.status is RequestStatus.DENIED for request in every),
-        rows=tuple(_row(request, now) for request in chosen),
+        overdue=sum(wish.late(now) for wish in waiting),
+        with_askers=sum(wish.status is RequestStatus.CHANGES_ASKED for wish in every),
+        rows=tuple(_row(wish, now) for wish in rows),
     )
 
 
-def _row(request: Wish, now: datetime) -> Row:
-    waits = request.status is RequestStatus.SUBMITTED
-    since = request.created_at if waits else request.decided_at or request.created_at
+def _row(wish: Wish, now: datetime) -> Row:
+    waits, late = wish.status is RequestStatus.SUBMITTED, wish.late(now)
+    since = wish.created_at if wish.status.is_open else wish.decided_at or wish.created_at
+    due = f", {words.due(wish.answer_by, now)}" if waits and wish.answer_by else ""
     return Row(
-        id=request.id,
-        kind=request.kind,
-        person=request.person,
-        project=request.project,
-        dataset=request.dataset,
-        asked=words.epsilon(request.epsilon),
-        age=words.age(since, now) + ("" if waits else " ago"),
-        status=request.said,
+        id=wish.id,
+        kind=wish.kind,
+        person=wish.person,
+        project=wish.project,
+        dataset=wish.dataset,
+        asked=words.epsilon(wish.epsilon),
+        age=words.age(since, now) + (due if wish.status.is_open else " ago"),
+        status="Overdue" if late else wish.said,
         waits=waits,
+        late=late,
     )

@@ -80,6 +80,8 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
 
 
 def _decision(job: Job, now: datetime, zone: tzinfo) -> tuple[tuple[str, str], ...]:
+    if job.status is JobStatus.CHANGES_ASKED:
+        return (("Asked to change", job.reason),)
     if job.decided_at is None:
         return ()
     told = (("Told the asker", job.reason),) if job.reason else ()

@@ -6,12 +6,14 @@ from jali import errors
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording
 from jali_portal.app import visit
-from jali_portal.components import job_decision, markup, model_graph
+from jali_portal.components import job_decision, markup, model_graph, tabs
+from jali_portal.components.outcome import told
 from jali_portal.desk import Desk
-from jali_portal.viewmodels import cost
+from jali_portal.viewmodels import checks, cost
 from jali_portal.viewmodels import training as view
+from jali_portal.viewmodels.cost import Cost
 
-LIVE = (JobStatus.APPROVED, JobStatus.QUEUED, JobStatus.RUNNING)
+LIVE = (JobStatus.APPROVED, JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE)
 REFRESH_S = 2.0
 
 
@@ -20,23 +22,27 @@ def draw(job_id: str) -> None:
     desk = visit.desk()
     job = desk.job(job_id)
     page = view.page(job, visit.now(), visit.zone())
-    kind = '<span class="j-badge j-neutral">Training</span>'
+    revision = f' <span class="j-badge j-neutral">Revision {job.revision}</span>' if job.revision > 1 else ""
+    kind = f'<span class="j-badge j-neutral">Training</span>{revision}'
     markup.show(f'<div class="j-line">{markup.badge(page.status)} {kind}</div>')
     markup.title(page.title)
+    price = _price(desk, job)
     left, right = st.columns([1.35, 1], gap="medium")
     with left:
-        _asked(page)
+        tabs.draw(visit.desk, job, lambda: _summary(job, page, price), visit.now(), visit.zone())
     with right:
-        _decision(desk, job, page)
+        _decision(job, page, price)
 
 
-def _asked(page: view.TrainingPage) -> None:
+def _summary(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
     with st.container(border=True):
         st.subheader("The job", anchor=False)
         markup.facts(page.facts)
     with st.container(border=True):
         st.subheader("Purpose, in the asker's words", anchor=False)
         st.text(page.purpose, width="stretch")
+    if price is not None and job.status.is_open:
+        tabs.checks(checks.of_job(job, price, visit.now()))
     with st.container(border=True):
         st.subheader("What the model is shown", anchor=False)
         markup.facts(page.reads)
@@ -50,24 +56,32 @@ def _asked(page: view.TrainingPage) -> None:
         markup.quiet(wording.TRAINING_IS_IDEALISED)
 
 
-def _decision(desk: Desk, job: Job, page: view.TrainingPage) -> None:
-    if job.status is not JobStatus.SUBMITTED:
-        with st.container(border=True):
-            st.subheader("Decided", anchor=False)
-            job_decision.told(job.id)
-            markup.facts(page.decision)
-        with st.container(border=True):
-            st.subheader("Progress", anchor=False)
-            _progress(job.id)
-        return
+def _price(desk: Desk, job: Job) -> Cost | None:
+    """Return what the job costs, or None where the ledger does not show the account."""
     population = desk.population(desk.dataset(job.training.dataset).population.id)
     book = desk.accounts()
     account = book.account(population.account)
     if account is None:
-        markup.note(wording.NO_ACCOUNT)
-        return
+        return None
     others = cost.open_quotas(desk.requests(), book.quotas(account.id), visit.now())
-    job_decision.draw(visit.desk, job, cost.cost(population, account, others, job.quote.price))
+    return cost.cost(population, account, others, job.quote.price)
+
+
+def _decision(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
+    if job.status is JobStatus.SUBMITTED:
+        if price is None:
+            markup.note(wording.NO_ACCOUNT)
+        else:
+            job_decision.draw(visit.desk, job, price)
+        return
+    with st.container(border=True):
+        st.subheader("Waits for the asker" if job.status.is_open else "Decided", anchor=False)
+        told(job.id)
+        markup.facts(page.decision)
+    if job.status in LIVE:
+        with st.container(border=True):
+            st.subheader("Progress", anchor=False)
+            _progress(job.id)
 
 
 @st.fragment(run_every=REFRESH_S)
