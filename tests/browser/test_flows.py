@@ -74,6 +74,55 @@ def test_a_denial_needs_a_reason(visitor: Any, asked: Ask) -> None:
     assert "say which question" in repr(denied)
 
 
+def test_changes_are_asked_for_resubmitted_compared_and_granted_by_keyboard(
+    visitor: Any, asked: Ask, screenshot: Take
+) -> None:
+    wish = asked("length of <b>stay</b> by site", 2.0)
+    visitor.sign_in()
+    visitor.open(wish)
+    visitor.page.get_by_text("Ask for changes", exact=True).click()
+    visitor.page.get_by_label("What to change, which the asker reads").fill("half of it will do")
+    visitor.page.keyboard.press("Control+Enter")
+    visitor.page.get_by_role("status").filter(has_text="Changes are asked for").wait_for()
+    [mine] = [request for request in visitor.clinic.scientist.requests() if request.id == wish]
+    assert "the owner says: half of it will do" in repr(mine)
+    mine.comment("agreed")
+    mine.resubmit(epsilon=1.0, columns=["age"])
+    visitor.open(wish)
+    visitor.page.get_by_role("tab", name="Changes").click()
+    expect(visitor.page.get_by_text("2 changes from revision 1 to 2")).to_be_visible()
+    [row] = visitor.page.locator("tr", has_text="epsilon").all()
+    assert row.locator("td").all_inner_texts() == ["epsilon", "2.0", "1.0"]
+    screenshot(visitor.page, "request-changes")
+    visitor.page.wait_for_url("**tab=Changes**")
+    visitor.page.get_by_role("tab", name="Discussion").click()
+    expect(visitor.page.get_by_text("agreed", exact=True)).to_be_visible()
+    expect(visitor.page.get_by_text("You asked for changes")).to_be_visible()
+    screenshot(visitor.page, "request-discussion")
+    visitor.page.get_by_label("Comment, which the asker reads").fill("thank you")
+    visitor.page.keyboard.press("Alt+Enter")
+    visitor.page.get_by_role("status").filter(has_text="Your comment is there").wait_for()
+    visitor.page.get_by_role("button", name="Grant ε 1 for 90 days").focus()
+    visitor.page.keyboard.press("Control+Enter")
+    visitor.page.get_by_role("status").filter(has_text="Granted").wait_for()
+    assert mine.refresh().status.value == "granted"
+    assert [remark.text for remark in mine.discussion if remark.text] == ["half of it will do", "agreed", "thank you"]
+
+
+def test_the_next_request_is_opened_by_a_key_and_filters_survive_a_reload(visitor: Any, asked: Ask) -> None:
+    asked("something to be found by its kind")
+    visitor.sign_in()
+    visitor.page.get_by_label("Search").fill("dana")
+    visitor.page.get_by_label("Search").press("Enter")
+    visitor.page.wait_for_url("**search=dana**")
+    visitor.page.reload()
+    expect(visitor.page.get_by_label("Search")).to_have_value("dana")
+    visitor.page.get_by_role("button", name="Review the next one").wait_for()
+    visitor.page.locator("h1").first.click()
+    visitor.page.keyboard.press("n")
+    visitor.page.get_by_role("heading", name="Privacy cost").wait_for()
+
+
 def test_a_reload_of_a_request_shows_it_again(visitor: Any, asked: Ask) -> None:
     visitor.sign_in()
     visitor.open(asked())

@@ -36,6 +36,7 @@ from jali_node.actions.wishes.expire import expire
 from jali_node.actions.wishes.tell import tell
 from jali_node.commands import node as node_commands
 from jali_node.receivers import NoticeSettings, new_secret
+from jali_node.settings import Settings
 from jali_node.tables import AccessRequestRow, NoticeRow
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -149,6 +150,11 @@ def test_a_webhook_is_signed_as_the_standard_says_and_says_no_more_than_allowed(
         assert secret not in everything
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 3
     assert {notice["state"] for notice in notices(house)} == {"delivered"}
+    with house.node.database.writing() as session:
+        session.execute(update(NoticeRow).values(delivered_at=datetime.now(UTC) - timedelta(days=91)))
+    house.request()
+    assert deliver_due(house.node) == Delivered(sent=1)
+    assert [notice["event"] for notice in notices(house)] == ["request.filed"]
 
 
 def test_a_failed_attempt_is_repeated_under_the_same_id_then_given_up_and_sent_again_by_hand(
@@ -428,6 +434,17 @@ def test_an_address_that_is_refused_for_now_is_tried_again(
     house.request()
     assert deliver_due(house.node) == Delivered(again=1)
     assert notices(house)[0]["trouble"] == "1 of 2 addresses were refused"
+
+
+def test_the_documented_settings_are_ones_that_a_node_takes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "requests.md").read_text()
+    blocks = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
+    (tmp_path / "node.toml").write_text("\n".join(blocks).replace("whsec_...", SECRET))
+    settings = Settings(folder=tmp_path)
+    assert (settings.request_answer_days, settings.request_expire_days) == (5, 60)
+    assert settings.notices.webhooks[0].events == ("request.filed", "request.resubmitted")
+    assert settings.notices.mail is not None
+    assert settings.notices.mail.askers == {"Dana Scientist": "dana@example.org"}
 
 
 HOOK = {"name": "chat", "url": "https://hooks.example/x", "secret": SECRET}

@@ -141,7 +141,7 @@ def test_what_is_overdue_or_back_with_its_asker_is_counted_and_marked(portal: An
     page = portal.page()
     assert [metric.value for metric in page.metric] == ["1", "under a minute", "1", "1"]
     said = portal.texts(page)
-    assert "is 2 days overdue" in said
+    assert "under a minute, 2 days overdue" in said
     assert ">Overdue</span>" in said
     assert "ε 0.5" in portal.texts(portal.page(show="Changes asked"))
 

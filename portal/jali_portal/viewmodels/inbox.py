@@ -184,7 +184,7 @@ def inbox(requests: Iterable[Wish], shown: Shown, now: datetime, chosen: Filter 
 def _row(wish: Wish, now: datetime) -> Row:
     waits, late = wish.status is RequestStatus.SUBMITTED, wish.late(now)
     since = wish.created_at if wish.status.is_open else wish.decided_at or wish.created_at
-    due = f", {words.due(wish.answer_by, now)}" if waits and wish.answer_by else ""
+    due = f", {words.due(wish.answer_by, now).removeprefix('is ')}" if waits and wish.answer_by else ""
     return Row(
         id=wish.id,
         kind=wish.kind,

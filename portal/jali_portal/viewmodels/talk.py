@@ -1,10 +1,11 @@
 """A request's history and its revisions, as their reviewer reads them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from jali.wire.changes import Change, Changes, said
+from jali.wire.changes import Change, Changes
 from jali.wire.discussion import Happened, Remark
 from jali_portal import words
 
@@ -72,8 +73,11 @@ def _row(change: Change) -> tuple[str, str, str]:
 
 
 def _whole(value: object) -> str:
-    return (
-        ", ".join(f"{name} {said(part)}" for name, part in value.items())
-        if isinstance(value, dict)
-        else (value if isinstance(value, str) else said(value))
-    )
+    """Return a value in full, as a reviewer reads it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_whole(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(_whole(part) for part in value) or "none"
+    return "none" if value is None else json.dumps(value)
