@@ -28,6 +28,7 @@ from jali_node.errors import Refused
 from jali_node.node import Node
 from jali_node.routes import (
     about,
+    audit,
     datasets,
     jobs,
     ledger,
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 LAPSE_EVERY_S = 60.0
 ROUTERS = tuple(
     part.router
-    for part in (about, sign_in, people, projects, datasets, queries, requests, jobs, ledger, policies, notices)
+    for part in (about, sign_in, people, projects, datasets, queries, requests, jobs, ledger, audit, policies, notices)
 )
 
 

@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,41 @@ def verify_ledger(folder: Path) -> None:
     click.echo(f"{report.entries} entries follow from each other, and every account is what they add up to")
     click.echo(f"head {report.head}")
     click.echo("What this shows: records are unaltered since somebody else noted that head. Not that noise was honest.")
+
+
+@node.command("audit")
+@folder_option
+@click.option("--kind", "kinds", multiple=True, help="Such as request.decided, or signin. for all that begin so.")
+@click.option("--about", multiple=True, help="An id that entries name.")
+@click.option("--since", type=click.DateTime(), help="From here on, in UTC.")
+@click.option("--until", type=click.DateTime(), help="Before this, in UTC.")
+@click.option("--form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="A new file; the terminal unless set.")
+@refusals_as_errors
+def audit_command(
+    folder: Path,
+    kinds: tuple[str, ...],
+    about: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    form: str,
+    to: Path | None,
+) -> None:
+    """Write down what happened, the oldest first: every entry of the chain that is chosen, with names."""
+    from jali.wire.audit import AuditFilter
+    from jali_node.actions.operations.read_audit import Form, written
+
+    moments = {name: at.replace(tzinfo=UTC) for name, at in (("since", since), ("until", until)) if at}
+    which = AuditFilter.model_validate({"kinds": kinds, "about": about, **moments})
+    with opened(folder) as opened_node:
+        parts = written(opened_node, which, Form(form))
+        if to is None:
+            for part in parts:
+                click.echo(part, nl=False)
+            return
+        with to.open("x", encoding="utf-8", newline="") as file:
+            file.writelines(parts)
+    click.echo(f"written to {to}")
 
 
 @node.group()

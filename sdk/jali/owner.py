@@ -1,13 +1,15 @@
 """The owner's half of the API: decide about requests, watch the populations' budgets, verify the ledger."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jali import errors
 from jali.eda.facts import built
 from jali.transport import Transport
+from jali.wire.audit import NAMED, AuditFilter, AuditPage, line
 from jali.wire.base import Request
 from jali.wire.budget import PopulationBudget
 from jali.wire.changes import Changes
@@ -18,6 +20,9 @@ from jali.wire.notice import Notice, NoticeState
 from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
 from jali.wire.project import MemberForm, Project, ProjectEnd, ProjectForm
 from jali.wire.request import AccessRequest, Decision, RequestStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAGE = 500
 
@@ -249,6 +254,42 @@ class Owner:
                 raise errors.UnexpectedReply(f"the ledger's pages do not go on behind entry {place}")
             place = page.next_after
 
+    def audit(
+        self,
+        kinds: Sequence[str] = (),
+        about: Sequence[str] = (),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+    ) -> "pd.DataFrame":
+        """Return what happened, the newest first: one line an entry, with the names that are known now.
+
+        Args:
+            kinds: such as `request.decided`; `signin.` stands for all that begin so.
+            about: ids that entries must name, all of them.
+            since: from here on; aware.
+            until: before this; aware.
+            limit: how many lines at most.
+
+        Example::
+
+            owner.audit(["grant.", "request."], since=datetime(2026, 11, 1, tzinfo=UTC))
+        """
+        import pandas as pd
+
+        which = built(AuditFilter, kinds=tuple(kinds), about=tuple(about), since=since, until=until)
+        lines: list[dict[str, object]] = []
+        before: int | None = None
+        while len(lines) < limit:
+            wanted = {**_address(which), "limit": min(PAGE, limit - len(lines))}
+            page = self._transport.get("/v1/audit", AuditPage, params=wanted | ({"before": before} if before else {}))
+            lines += [{**line(entry, page.names), "body": entry.body} for entry in page.entries]
+            if page.next_before is None:
+                break
+            before = page.next_before
+        return pd.DataFrame(lines, columns=["seq", "at", "kind", *NAMED, "body"]).set_index("seq")
+
     def verify_ledger(self, checkpoints: Mapping[int, str] | None = None) -> Verification:
         """Download the ledger, recompute its chain here, and compare with the node's own report.
 
@@ -260,6 +301,12 @@ class Owner:
         passed: dict[int, str] = {0: GENESIS}
         here = walked(self.ledger(), noted, passed)
         return Verification(here, said, agrees=passed.get(said.entries) == said.head)
+
+
+def _address(which: AuditFilter) -> dict[str, Any]:
+    """Return a filter as the address of a page takes it."""
+    moments = {name: at.isoformat() for name, at in (("since", which.since), ("until", which.until)) if at}
+    return {"kind": list(which.kinds), "about": list(which.about), **moments}
 
 
 class _Nothing(Request):
