@@ -8,11 +8,28 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url
 
 NewDatabase = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def running_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Return a real OIDC provider, a process that is started once a test process."""
+    from tests.oidc.provider import running
+
+    with running(tmp_path_factory.mktemp("provider")) as started:
+        yield started
+
+
+@pytest.fixture
+def provider(running_provider: Any) -> Any:
+    """Return the provider, with no lie left over from the test before."""
+    running_provider.lie("")
+    return running_provider
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from jali_node.providers import ProviderSettings
 from jali_node.receivers import NoticeSettings
 
 PREFIX = "JALI_NODE_"
 FILE_NAME = "node.toml"
-SECRETS = ("database_url", "notices", "sources")
-STRUCTURED = ("notices", "sources")
+SECRETS = ("database_url", "notices", "oidc", "sources")
+STRUCTURED = ("notices", "oidc", "sources")
 """What is JSON in the environment and in a secret's file."""
 
 
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     )
     spark_master: str = Field(default="local[2]", description="where Spark runs, for tables that outgrow one machine")
     passwords: bool = Field(default=True, description="whether people may sign in by password")
+    oidc: dict[str, ProviderSettings] = Field(
+        default_factory=dict, description="providers that people may sign in with, by name; JSON in the environment"
+    )
     session_idle_hours: int = Field(default=24, ge=1, le=720, description="a session ends when unused for these")
     session_days: int = Field(default=14, ge=1, le=90, description="a session ends after these, whatever its use")
     trusted_proxies: tuple[str, ...] = Field(

@@ -7,7 +7,7 @@ import pytest
 
 from jali.wire.problem import MEDIA_TYPE, Problem
 
-WAYS_IN = {"/v1/sign-in/password", "/v1/sign-in/invitation"}
+WAYS_IN = {f"/v1/sign-in/{way}" for way in ("password", "invitation", "detour", "return")}
 OPEN = {"/v1/node", "/health", *WAYS_IN}
 
 

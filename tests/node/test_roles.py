@@ -10,7 +10,8 @@ from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
 
 MEAN = {"kind": "mean", "column": "age"}
-OPEN = {("get", "/v1/node"), ("get", "/health"), ("post", "/v1/sign-in/password"), ("post", "/v1/sign-in/invitation")}
+WAYS_IN = {("post", f"/v1/sign-in/{way}") for way in ("password", "invitation", "detour", "return")}
+OPEN = {("get", "/v1/node"), ("get", "/health"), *WAYS_IN}
 OWNER, REVIEWER, SCIENTIST, AUDITOR = "owner", "reviewer", "scientist", "auditor"
 STRANGER = "stranger"
 """A data scientist of another project, to whom everything of the first is foreign."""

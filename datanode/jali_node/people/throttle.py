@@ -37,13 +37,15 @@ ADDRESS = Pace(burst=40, step=timedelta(seconds=15))
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def take(session: Session, name: str, address: str, now: datetime) -> None:
-    """Count an attempt, before anything is looked at.
+def take(session: Session, name: str | None, address: str, now: datetime) -> None:
+    """Count an attempt at a name, if there is one, and from an address, before anything is looked at.
 
     Raises:
         TooManyAttempts: it is one too many; nothing is counted.
     """
-    paces = {_of_name(name): PERSON, _of_address(address): ADDRESS}
+    paces = {_of_address(address): ADDRESS}
+    if name is not None:
+        paces[_of_name(name)] = PERSON
     for key in sorted(paces):  # always in this order: two attempts never wait for each other
         row, pace = _locked(session, key, now), paces[key]
         row.free_at, wait = pace.moved(row.free_at, now)

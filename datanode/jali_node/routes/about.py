@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from jali.wire import WIRE_VERSION
 from jali.wire.node import NodeInfo
-from jali.wire.signin import SignIn
+from jali.wire.signin import Provider, SignIn
 from jali_node.routes.signed_in import ServingNode
 from jali_node.statistics import STATISTICS
 
@@ -20,7 +20,12 @@ def about(node: ServingNode) -> NodeInfo:
         name=node.settings.name,
         wire=WIRE_VERSION,
         capabilities=CAPABILITIES,
-        sign_in=SignIn(password=node.settings.passwords),
+        sign_in=SignIn(
+            password=node.settings.passwords,
+            providers=tuple(
+                Provider(name=name, title=provider.title or name) for name, provider in node.settings.oidc.items()
+            ),
+        ),
     )
 
 

@@ -37,6 +37,11 @@ def found(session: Session, name: str) -> PersonRow | None:
     return session.scalars(select(PersonRow).where(PersonRow.name == name, PersonRow.removed_at.is_(None))).first()
 
 
+def is_taken(session: Session, name: str) -> bool:
+    """Say whether somebody has or had a name here."""
+    return session.scalars(select(PersonRow.id).where(PersonRow.name == name)).first() is not None
+
+
 def owners(session: Session) -> list[PersonRow]:
     """Return the owners, whose roles nobody else changes until the transaction ends."""
     query = select(PersonRow).where(PersonRow.role == Role.OWNER, PersonRow.removed_at.is_(None))

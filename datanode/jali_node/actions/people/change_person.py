@@ -40,9 +40,10 @@ def change_role(node: Node, caller: Caller | None, person_id: str, role: Role) -
 
 
 def remove_person(node: Node, caller: Caller | None, person_id: str) -> Person:
-    """Remove a person: their sessions, tokens, password, identities, invitation and memberships end at once.
+    """Remove a person: their sessions, tokens, password, invitation and memberships end at once.
 
-    What they did stays on record, and their name stays taken.
+    What they did stays on record, and their name stays taken. Who they are to providers is kept, so that no rule lets
+    them in again.
 
     Raises:
         AccessDenied: the caller is not an owner.
@@ -54,7 +55,7 @@ def remove_person(node: Node, caller: Caller | None, person_id: str) -> Person:
         person = _spared(session, person_id, stays=False)
         person.removed_at = datetime.now(UTC)
         ended = tokens.end_all(session, person.id)
-        for table in (PasswordRow, IdentityRow, InvitationRow, MemberRow):
+        for table in (PasswordRow, InvitationRow, MemberRow):
             session.execute(delete(table).where(table.person_id == person.id))
         audit.record(session, audit.PERSON_REMOVED, person=person.id, ended=ended, by=_id(caller))
         session.flush()
@@ -79,11 +80,12 @@ def bind_identity(node: Node, caller: Caller | None, person_id: str, form: Ident
 def bound(session: Session, person: PersonRow, issuer: str, subject: str, by: str | None) -> None:
     """Bind a person to an issuer's subject within a transaction."""
     known = session.get(IdentityRow, (issuer, subject))
-    if known is not None and known.person_id != person.id:
+    holder = session.get_one(PersonRow, known.person_id) if known else None
+    if holder is not None and holder.id != person.id and holder.removed_at is None:
         raise InvalidRequest("the provider's subject belongs to another person here", field="subject")
-    if known is None:
+    if holder is None or holder.id != person.id:
         now = datetime.now(UTC)
-        session.add(IdentityRow(issuer=issuer, subject=subject, person_id=person.id, created_at=now))
+        session.merge(IdentityRow(issuer=issuer, subject=subject, person_id=person.id, created_at=now))
         session.flush()
         audit.record(session, audit.IDENTITY_BOUND, person=person.id, by=by)
 

@@ -40,7 +40,7 @@ def shown(session: Session, row: PersonRow) -> Person:
         projects=tuple(session.scalars(projects.where(MemberRow.person_id == row.id).order_by(ProjectRow.name))),
         ways=(
             *(("password",) if session.get(PasswordRow, row.id) else ()),
-            *session.scalars(issuers.order_by(IdentityRow.issuer)),
+            *(() if row.removed_at else session.scalars(issuers.order_by(IdentityRow.issuer))),
         ),
         created_at=row.created_at,
         invited_until=open_until,
