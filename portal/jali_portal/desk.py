@@ -7,6 +7,7 @@ from typing import Any
 from jali import errors
 from jali.owner import Owner, Verification
 from jali.transport import Transport
+from jali.wire.audit import AuditFilter, AuditPage
 from jali.wire.budget import PopulationBudget
 from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset
@@ -127,6 +128,14 @@ class Desk:
     def ledger_page(self, after: int, limit: int) -> LedgerPage:
         """Return some entries of the ledger."""
         return self._transport.get("/v1/ledger", LedgerPage, params={"after": after, "limit": limit})
+
+    def audit(self, which: AuditFilter, before: int | None, limit: int) -> AuditPage:
+        """Return some of the chosen entries, the newest first."""
+        return self._owner.audit_page(which, before, limit)
+
+    def audit_file(self, which: AuditFilter) -> bytes:
+        """Return all chosen entries as CSV."""
+        return self._owner.audit_file(which)
 
     def verify_ledger(self, checkpoints: Mapping[int, str]) -> Verification:
         """Walk the whole chain here, and compare with the node's own walk."""

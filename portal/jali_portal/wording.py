@@ -108,6 +108,7 @@ _ENTRIES = {
     "request.expired": "Request lapsed undecided",
     "approval.given": "Approved, where it takes two",
     "policy.set": "Policy changed",
+    "audit.exported": "Audit trail taken as a file",
     "grant.given": "Access granted",
     "grant.raised": "Grant given more",
     "account.opened": "Account opened",
@@ -121,6 +122,12 @@ _ENTRIES = {
     "job.decided": "Training decided",
     "job.ended": "Training ended",
 }
+
+
+AUDIT_IS = (
+    "Everything that anybody did here, in the order of the chain that also holds every spend. Names are looked up; the "
+    "chain itself holds pseudonyms, so that a name can be erased. Taking the file is recorded too."
+)
 
 
 def statistic(kind: str) -> str:

@@ -282,13 +282,21 @@ class Owner:
         lines: list[dict[str, object]] = []
         before: int | None = None
         while len(lines) < limit:
-            wanted = {**_address(which), "limit": min(PAGE, limit - len(lines))}
-            page = self._transport.get("/v1/audit", AuditPage, params=wanted | ({"before": before} if before else {}))
+            page = self.audit_page(which, before, min(PAGE, limit - len(lines)))
             lines += [{**line(entry, page.names), "body": entry.body} for entry in page.entries]
             if page.next_before is None:
                 break
             before = page.next_before
         return pd.DataFrame(lines, columns=["seq", "at", "kind", *NAMED, "body"]).set_index("seq")
+
+    def audit_page(self, which: AuditFilter, before: int | None = None, limit: int = PAGE) -> AuditPage:
+        """Return up to `limit` of the chosen entries before a position, the newest first."""
+        params = {**_address(which), "limit": limit} | ({"before": before} if before else {})
+        return self._transport.get("/v1/audit", AuditPage, params=params)
+
+    def audit_file(self, which: AuditFilter) -> bytes:
+        """Return all chosen entries as CSV, the oldest first; that they were taken is an entry too."""
+        return self._transport.content("/v1/audit/export", _address(which))
 
     def verify_ledger(self, checkpoints: Mapping[int, str] | None = None) -> Verification:
         """Download the ledger, recompute its chain here, and compare with the node's own report.

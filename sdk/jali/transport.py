@@ -26,6 +26,8 @@ RETRY_PAUSES_S = (0.2, 0.8)
 _LOST_CONNECTION = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
 
 T = TypeVar("T")
+Params = str | int | list[str]
+"""What may stand in an address behind the question mark; a list stands there several times."""
 
 
 class Transport:
@@ -61,7 +63,7 @@ class Transport:
         path: str,
         reply: type[T],
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Params] | None = None,
         timeout_s: float = READ_TIMEOUT_S,
     ) -> T:
         """Fetch something; a failed connection is tried again.
@@ -77,6 +79,16 @@ class Transport:
                     raise
                 time.sleep(pause_s)
         return self._sent("GET", path, reply, params=params, timeout_s=timeout_s)
+
+    def content(self, path: str, params: Mapping[str, Params]) -> bytes:
+        """Fetch a file, once.
+
+        Raises:
+            JaliError: the exception that the node names, NodeUnreachable or UnexpectedReply.
+        """
+        response = self._response("GET", path, params=params, timeout_s=READ_TIMEOUT_S)
+        _refuse_problem(response, self.url)
+        return response.content
 
     def post(self, path: str, body: BaseModel, reply: type[T]) -> T:
         """Send something, once.
@@ -107,11 +119,14 @@ class Transport:
         self._client.close()
 
     def _sent(self, method: str, path: str, reply: type[T], *, timeout_s: float, **request: Any) -> T:
+        return _read(self._response(method, path, timeout_s=timeout_s, **request), reply, self.url)
+
+    def _response(self, method: str, path: str, *, timeout_s: float, **request: Any) -> httpx2.Response:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
-            response = self._client.request(
+            return self._client.request(
                 method, path, headers=headers, timeout=_timeout(timeout_s), follow_redirects=False, **request
             )
         except httpx2.HTTPError as failure:
@@ -119,7 +134,6 @@ class Transport:
                 f"no answer from {self.url} ({type(failure).__name__}); if a question was on its way, ask it "
                 "again: what has been charged is not charged twice"
             ) from failure
-        return _read(response, reply, self.url)
 
     def __repr__(self) -> str:
         return f"Transport({self.url!r})"
@@ -170,6 +184,12 @@ def _timeout(read_s: float) -> httpx2.Timeout:
 
 def _read(response: httpx2.Response, reply: type[T], url: str) -> T:
     """Return the typed reply, or raise what the node said."""
+    _refuse_problem(response, url)
+    return _parsed(response, reply, url)
+
+
+def _refuse_problem(response: httpx2.Response, url: str) -> None:
+    """Raise what the node said, unless it is an answer."""
     media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type == MEDIA_TYPE or response.status_code == httpx2.codes.ACCEPTED:
         raise errors.from_problem(_parsed(response, Problem, url))
@@ -182,7 +202,6 @@ def _read(response: httpx2.Response, reply: type[T], url: str) -> T:
             f"{url} answered {response.status_code} without saying why; is a Jali node there?",
             status=response.status_code,
         )
-    return _parsed(response, reply, url)
 
 
 def _parsed(response: httpx2.Response, reply: type[T], url: str) -> T:

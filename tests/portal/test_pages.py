@@ -227,3 +227,29 @@ def test_a_request_that_waits_for_a_second_person_says_so_and_a_reviewer_may_sig
     said = portal.texts(portal.press(portal.page("request", id=wish["id"]), "Grant ε 1"))
     assert "Granted ε 1 for 90 days" in said
     assert "by another" in said
+
+
+def test_the_audit_trail_shows_who_did_what_and_the_choice_narrows_it(portal: Any) -> None:
+    portal.house.grant(0.5)
+    said = portal.texts(page := portal.page("audit"))
+    assert "Access granted" in said
+    assert "Dana Scientist" in said
+    assert "Person added" in said
+    assert portal.texts(portal.page("audit", about="Requests and grants")).count("Access granted") == 1
+    narrowed = portal.texts(portal.page("audit", about="People and sign-ins"))
+    assert "Access granted" not in narrowed
+    assert "Person added" in narrowed
+    assert not page.exception
+
+
+def test_the_audit_trail_has_pages_back_to_the_first_entry(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jali_portal.viewmodels import audit
+
+    monkeypatch.setattr(audit, "LINES", 5)
+    page, seen = portal.page("audit"), ""
+    while any(button.label == "Older" for button in page.button):
+        seen += portal.texts(page)
+        page = portal.press(page, "Older")
+    assert "Node created" not in seen
+    assert "Node created" in portal.texts(page)
+    assert "Node created" not in portal.texts(portal.press(page, "Newer"))

@@ -37,10 +37,10 @@ def read_audit(node: Node, caller: Caller, which: AuditFilter, before: int | Non
     """
     caller.must_oversee()
     with node.database.reading() as session:
-        chosen = _chosen(which).order_by(EntryRow.seq.desc()).limit(limit)
+        chosen = _chosen(which).order_by(EntryRow.seq.desc()).limit(limit + 1)
         rows = session.scalars(chosen if before is None else chosen.where(EntryRow.seq < before)).all()
-        entries = tuple(chain.entry(row) for row in rows)
-        more = entries[-1].seq if len(entries) == limit else None
+        entries = tuple(chain.entry(row) for row in rows[:limit])
+        more = entries[-1].seq if len(rows) > limit else None
         return AuditPage(entries=entries, names=_names(session, entries), next_before=more)
 
 
