@@ -112,7 +112,8 @@ class AccessRequest(Discussed):
         What was decided or approved of the revision before does not hold for this one.
 
         Args:
-            changes: `purpose=` and `epsilon=`; for access also `statistics=` and `columns=` (None for all).
+            changes: `purpose=` and `epsilon=`; for access also `statistics=`, `columns=`, `job_kinds=`
+                and `delta=` (None for all).
 
         Raises:
             InvalidRequest: nothing differs, or there is no such field.
@@ -175,9 +176,11 @@ class AccessRequest(Discussed):
         lines = [f"project {record.project_name}, {asked}", f"purpose: {record.purpose}"]
         if record.query is not None:
             lines.append(f"question: {record.query.describe()}")
-        for what, names in (("statistics", record.statistics), ("columns", record.columns)):
+        for what, names in (("statistics", record.statistics), ("columns", record.columns), ("jobs", record.job_kinds)):
             if names is not None and record.query is None:
-                lines.append(f"{what}: {', '.join(names)}")
+                lines.append(f"{what}: {', '.join(names) or 'none'}")
+        if record.delta is not None:
+            lines.append(f"delta for unknown keys: at most {record.delta:.3g}")
         if record.waiting_for:
             lines.append(f"waits for {record.waiting_for}")
         if record.status.is_open:
@@ -289,12 +292,17 @@ def _changed(record: request.AccessRequest, changes: dict[str, Any]) -> Form:
     if record.raises is not None:
         _refuse_unknown(changes, tuple(kept))
         return facts.built(BudgetRequestForm, kind=RequestKind.BUDGET, grant=record.raises, **{**kept, **changes})
-    kept |= {"statistics": record.statistics, "columns": record.columns}
+    kept |= {
+        "statistics": record.statistics,
+        "columns": record.columns,
+        "job_kinds": record.job_kinds,
+        "delta": record.delta,
+    }
     _refuse_unknown(changes, tuple(kept))
     names = {
         name: None if value is None else tuple(value)
         for name, value in {**kept, **changes}.items()
-        if name in ("statistics", "columns")
+        if name in ("statistics", "columns", "job_kinds")
     }
     return facts.built(
         AccessRequestForm, dataset=record.dataset, project=record.project, **{**kept, **changes, **names}

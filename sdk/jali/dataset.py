@@ -114,6 +114,8 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         project: str | None = None,
         statistics: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        job_kinds: Sequence[str] | None = None,
+        delta: float | None = None,
     ) -> access.AccessRequest:
         """Ask the owner for a quota; free. The owner reads the purpose and may grant less.
 
@@ -123,6 +125,8 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
             project: for which project, by name or id; the node's chosen one if not given.
             statistics: which statistics, such as "mean"; all if not given.
             columns: which columns; all if not given.
+            job_kinds: which kinds of jobs, such as "train", or [] for none; all if not given.
+            delta: how much of the delta that is set aside for unknown keys they may take; all of it if not given.
 
         Raises:
             UnknownColumn, NotOffered, InvalidRequest: found here, before anything is sent.
@@ -141,6 +145,8 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
             epsilon=facts.price(epsilon).epsilon,
             statistics=None if statistics is None else tuple(statistics),
             columns=None if columns is None else tuple(columns),
+            job_kinds=None if job_kinds is None else tuple(job_kinds),
+            delta=delta,
         )
         return access.submitted(self._remote.transport, form)
 

@@ -129,3 +129,65 @@ def test_rules_speak_in_order() -> None:
     assert isinstance(said([narrow], "count", age), rules.AskOwner)
     assert isinstance(said([narrow], "mean", age | {"weight"}), rules.AskOwner)
     assert said([narrow, whole], "count", frozenset()) == rules.Allow(whole)
+
+
+def test_a_refusal_names_what_was_granted_and_what_was_asked(build_house: Any) -> None:
+    house = build_house()
+    house.grant(1.0, statistics=["mean", "count"], columns=["age"])
+    heavy = {"where": {"op": "gt", "left": {"op": "column", "name": "weight"}, "right": {"op": "number", "value": 80}}}
+    for statistic, selection, said in (
+        ({"kind": "sum", "column": "age"}, {}, "it allows the statistics count, mean, and this is sum"),
+        ({"kind": "mean", "column": "weight"}, {}, "it allows the columns age, and this reads weight too"),
+        (MEAN, heavy, "it allows the columns age, and this reads weight too"),
+    ):
+        reply = house.post("/v1/queries", house.query(statistic, 0.2, selection=selection))
+        assert (reply.status_code, said in reply.json()["detail"]) == (202, True), reply.text
+
+
+def test_a_grant_names_the_jobs_it_is_for_and_others_are_refused(build_house: Any) -> None:
+    from tests.node.test_jobs import form
+
+    house = build_house(cap=3.0)
+    training = form(house)
+    assert house.post("/v1/jobs/quotes", training).status_code == 200
+    wish = house.grant(1.0, job_kinds=[])
+    assert house.get(f"/v1/requests/{wish['id']}").json()["job_kinds"] == []
+    for path in ("/v1/jobs/quotes", "/v1/jobs"):
+        reply = house.post(path, training)
+        assert (reply.status_code, reply.json()["code"]) == (403, "access_denied")
+        assert "it allows jobs of kind none, and this is train" in reply.json()["detail"]
+    house.grant(0.1, columns=["age"])
+    reply = house.post("/v1/jobs", training)
+    assert "it allows the columns age, and this reads" in reply.json()["detail"], reply.text
+    house.grant(0.1, job_kinds=["train"])
+    assert house.post("/v1/jobs", training).status_code == 201
+    unknown = {"dataset": house.dataset, "project": house.project, "purpose": "to test the house", "epsilon": 1.0}
+    assert "job_kinds" in house.post("/v1/requests", unknown | {"job_kinds": ["mine"]}).json()["field"]
+
+
+def test_a_job_outside_a_grant_is_not_approved_by_a_person_either(build_house: Any) -> None:
+    from tests.node.test_jobs import form
+
+    house = build_house(cap=3.0)
+    job = house.post("/v1/jobs", form(house)).json()
+    house.grant(1.0, job_kinds=[])
+    body = {"digest": job["digest"], "outcome": "approved"}
+    reply = house.post(f"/v1/jobs/{job['id']}/decision", body, house.owner)
+    assert (reply.status_code, "jobs of kind none" in reply.json()["detail"]) == (403, True)
+
+
+def test_a_grant_s_delta_bounds_what_unknown_keys_take(build_house: Any) -> None:
+    columns = [{"name": "drug", "type": "text"}]
+    house = build_house([{"drug": "aspirin"}] * 500, {"drug": "VARCHAR"}, columns)
+    pool = house.population()["keys_delta"]
+    form = {"dataset": house.dataset, "project": house.project, "purpose": "to test the house", "epsilon": 1.0}
+    above = house.post("/v1/requests", form | {"delta": 2 * pool}).json()
+    assert above["field"] == "delta"
+    assert f"{pool:.3g}" in above["detail"]
+    assert f"{2 * pool:.3g}" in above["detail"]
+    house.grant(1.0, delta=pool / 4)
+    top = {"kind": "top", "column": "drug", "k": 3, "delta": pool / 2}
+    reply = house.ask(top, 0.5)
+    assert (reply.status_code, reply.json()["field"], reply.json()["facts"]["kind"]) == (403, "delta", "quota")
+    assert house.ask({**top, "delta": pool / 8}, 0.5).status_code == 200
+    assert house.get("/v1/ledger/verification", house.owner).json()["valid"]

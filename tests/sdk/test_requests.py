@@ -46,7 +46,9 @@ def test_changes_asked_for_are_read_discussed_and_made(house: Any) -> None:
 
 def test_what_cannot_be_changed_is_refused_before_it_is_sent(house: Any) -> None:
     wish = house.sdk()["visits"].request_access(purpose="length of stay by site", epsilon=2.0)
-    with pytest.raises(errors.InvalidRequest, match="changes purpose, epsilon, statistics, columns; got dataset"):
+    with pytest.raises(
+        errors.InvalidRequest, match="purpose, epsilon, statistics, columns, job_kinds, delta; got dataset"
+    ):
         wish.resubmit(dataset="ds_1")
     with pytest.raises(errors.InvalidRequest, match="nothing differs"):
         wish.resubmit()

@@ -14,13 +14,13 @@ from jali.wire.policy import NO_POLICY, Effect, Policy, Rule
 from jali_node.policy.conditions import Asked, speaks, words
 
 NO_GRANT = "you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)"
-OUTSIDE = "this statistic or one of its columns lies outside what was granted"
+OUTSIDE = "this lies outside what was granted"
 JOBS_ARE_ASKED = "an owner decides about every job that no rule allows"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What an owner allowed: `statistics` by kind and `columns` by name, None for all, until `expires_at`.
+    """What an owner allowed: statistics and jobs by kind, columns by name, None for all, until `expires_at`.
 
     `total` of its quota `cap` (epsilon) was spent so far. A grant `for_one` question allows and pays for
     that one alone; `for_this` says that it is this very one.
@@ -31,16 +31,27 @@ class Grant:
     expires_at: datetime
     statistics: frozenset[str] | None = None
     columns: frozenset[str] | None = None
+    job_kinds: frozenset[str] | None = None
     total: float = 0.0
     cap: float = 0.0
     for_this: bool = False
     for_one: bool = False
 
-    def covers(self, statistic: str, columns: frozenset[str]) -> bool:
-        """Say whether a question lies inside the grant."""
-        return (self.statistics is None or statistic in self.statistics) and (
-            self.columns is None or columns <= self.columns
-        )
+    def covers(self, asked: Asked) -> bool:
+        """Say whether a question or a job lies inside the grant."""
+        return not self.lacks(asked)
+
+    def lacks(self, asked: Asked) -> list[str]:
+        """Say what the grant allows and what is asked beyond it: nothing where it covers it."""
+        if asked.job_kind is None:
+            what, allowed, wanted = "the statistics", self.statistics, asked.statistic
+        else:
+            what, allowed, wanted = "jobs of kind", self.job_kinds, asked.job_kind
+        beyond = ", ".join(sorted(asked.columns - self.columns)) if self.columns is not None else ""
+        return [
+            *([f"it allows {what} {_named(allowed)}, and this is {wanted}"] if _outside(allowed, wanted) else []),
+            *([f"it allows the columns {_named(self.columns)}, and this reads {beyond} too"] if beyond else []),
+        ]
 
 
 class Standing(StrEnum):
@@ -52,7 +63,9 @@ class Standing(StrEnum):
     DECIDED = "decided"
     """An owner has granted this very question."""
     JOB = "job"
-    """Jobs need no grant, and none allows them."""
+    """Jobs need no grant, and none allows them; an owner decides."""
+    JOB_OUTSIDE = "job_outside"
+    """The asker's grants are for other jobs or columns: only a rule lets it through."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +128,32 @@ def decide(grants: Sequence[Grant], asked: Asked, now: datetime, policy: Policy 
         return Judgement(asked, Standing.NONE, Deny(_ended(speaking) if speaking else NO_GRANT))
     standing, grant = _standing(valid, asked)
     facts = replace(asked, total=grant.total, cap=grant.cap)
-    ruling = ruled(standing, facts, now, policy)
+    ruling = ruled(standing, facts, now, policy, outside(valid, asked))
     if ruling.effect is Effect.ALLOW:
         return Judgement(facts, standing, Allow(grant, ruling.rule))
     kind = Deny if ruling.effect is Effect.DENY else AskOwner
     return Judgement(facts, standing, kind(ruling.reason, ruling.rule))
 
 
-def ruled(standing: Standing, asked: Asked, at: datetime, policy: Policy = NO_POLICY) -> Ruling:
+def decide_job(
+    grants: Sequence[Grant], asked: Asked, now: datetime, policy: Policy = NO_POLICY
+) -> tuple[Standing, Ruling]:
+    """Return what is said to a job. Whoever has grants for the dataset submits what lies inside one of them."""
+    valid = [grant for grant in grants if not grant.for_one and grant.expires_at > now]
+    lies_outside = bool(valid) and not any(grant.covers(asked) for grant in valid)
+    standing = Standing.JOB_OUTSIDE if lies_outside else Standing.JOB
+    return standing, ruled(standing, asked, now, policy, outside(valid, asked))
+
+
+def outside(valid: Sequence[Grant], asked: Asked) -> str:
+    """Say what the newest grant allows, and what is asked beyond it."""
+    lacking = valid[0].lacks(asked) if valid else []
+    return "; ".join([OUTSIDE, *lacking])
+
+
+def ruled(
+    standing: Standing, asked: Asked, at: datetime, policy: Policy = NO_POLICY, lies_outside: str = OUTSIDE
+) -> Ruling:
     """Return what is said to a request, given what its grants say."""
     if standing is Standing.NONE:
         return Ruling(Effect.DENY, NO_GRANT)
@@ -143,7 +174,9 @@ def ruled(standing: Standing, asked: Asked, at: datetime, policy: Policy = NO_PO
     if rule:
         said = f"above epsilon {limit:g} two persons must agree, whatever a rule allows; this costs {asked.epsilon:g}"
         return Ruling(Effect.ASK, said)
-    return Ruling(Effect.ASK, JOBS_ARE_ASKED if standing is Standing.JOB else OUTSIDE)
+    if standing is Standing.JOB_OUTSIDE:
+        return Ruling(Effect.DENY, f"{lies_outside}; ask for more with request_access(job_kinds=, columns=)")
+    return Ruling(Effect.ASK, JOBS_ARE_ASKED if standing is Standing.JOB else lies_outside)
 
 
 def _standing(valid: Sequence[Grant], asked: Asked) -> tuple[Standing, Grant]:
@@ -152,9 +185,17 @@ def _standing(valid: Sequence[Grant], asked: Asked) -> tuple[Standing, Grant]:
         if grant.for_this:
             return Standing.DECIDED, grant
     for grant in valid:
-        if grant.covers(asked.statistic or "", asked.columns):
+        if grant.covers(asked):
             return Standing.INSIDE, grant
     return Standing.OUTSIDE, valid[0]
+
+
+def _named(allowed: frozenset[str] | None) -> str:
+    return ", ".join(sorted(allowed or ())) or "none"
+
+
+def _outside(allowed: frozenset[str] | None, wanted: str | None) -> bool:
+    return allowed is not None and wanted not in allowed
 
 
 def _ended(grants: Sequence[Grant]) -> str:

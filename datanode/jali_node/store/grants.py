@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from jali_node.tables import GrantRow
 
-_FOR_QUESTION = (
+_HELD = (
     select(GrantRow)
     .where(
         GrantRow.person_id == bindparam("person"),
@@ -18,9 +18,9 @@ _FOR_QUESTION = (
 )
 
 
-def for_question(session: Session, person_id: str, project_id: str, dataset_id: str) -> list[GrantRow]:
+def held(session: Session, person_id: str, project_id: str, dataset_id: str) -> list[GrantRow]:
     """Return a person's grants for a dataset and project, newest first."""
-    return list(session.scalars(_FOR_QUESTION, {"person": person_id, "project": project_id, "dataset": dataset_id}))
+    return list(session.scalars(_HELD, {"person": person_id, "project": project_id, "dataset": dataset_id}))
 
 
 def names(stored: str | None) -> frozenset[str] | None:

@@ -19,7 +19,8 @@ class Revised:
 class AccessRequestRow(Revised, Base):
     """One wish in its newest revision, and the decision about it.
 
-    `statistics` and `columns` are JSON lists, or null for all. A wish to ask one question holds it as JSON, and
+    `statistics`, `columns` and `job_kinds` are JSON lists, or null for all; `delta` (1e-18) is what unknown keys may
+    take, null for all that there is. A wish to ask one question holds it as JSON, and
     `question` is the digest of it at its price; a wish for more names the grant that it `raises`.
     """
 
@@ -34,6 +35,8 @@ class AccessRequestRow(Revised, Base):
     epsilon: Mapped[int] = mapped_column(BigInteger)
     statistics: Mapped[str | None] = mapped_column(Text)
     columns: Mapped[str | None] = mapped_column(Text)
+    job_kinds: Mapped[str | None] = mapped_column(Text)
+    delta: Mapped[int | None] = mapped_column(BigInteger)
     query: Mapped[str | None] = mapped_column(Text)
     question: Mapped[str | None] = mapped_column(String(64), index=True)
     raises: Mapped[str | None] = mapped_column(String(40))
@@ -72,7 +75,8 @@ class RemarkRow(Base):
 
 
 class GrantRow(Base):
-    """The allow: a person may ask these statistics of these columns, for a project, within a quota, until a day.
+    """The allow: a person may ask these statistics of these columns, and submit jobs of these kinds, for a project,
+    within a quota, until a day.
 
     With a `question`, it is for that one at its price, and for nothing else.
     """
@@ -87,6 +91,7 @@ class GrantRow(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), unique=True)
     statistics: Mapped[str | None] = mapped_column(Text)
     columns: Mapped[str | None] = mapped_column(Text)
+    job_kinds: Mapped[str | None] = mapped_column(Text)
     question: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -79,9 +79,10 @@ def _breadth(request: AccessRequest, columns: int) -> str:
     if request.query is not None:
         return f"One question: {request.query.describe()}"
     which = "Every statistic" if request.statistics is None else words.counted(len(request.statistics), "statistic")
-    if request.columns is None:
-        return f"{which} over all {words.counted(columns, 'column')}"
-    return f"{which} over {len(request.columns)} of {words.counted(columns, 'column')}"
+    over = "all" if request.columns is None else f"{len(request.columns)} of"
+    jobs = "" if request.job_kinds is None else f"; jobs: {', '.join(request.job_kinds) or 'none'}"
+    delta = "" if request.delta is None else f"; delta for unknown keys at most {request.delta:.3g}"
+    return f"{which} over {over} {words.counted(columns, 'column')}{jobs}{delta}"
 
 
 def _line(column: Column, asked: set[str] | None) -> ColumnLine:

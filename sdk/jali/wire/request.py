@@ -41,6 +41,7 @@ class RequestStatus(StrEnum):
 
 Names = Annotated[tuple[Annotated[str, Field(max_length=63)], ...], Field(max_length=1000)]
 Purpose = Annotated[str, Field(min_length=10, max_length=4000)]
+Delta = Annotated[float, Field(ge=0, le=1e-3, allow_inf_nan=False)]
 Reason = Annotated[str, Field(max_length=4000)]
 Revision = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 
@@ -48,7 +49,8 @@ Revision = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 class AccessRequestForm(Request):
     """What a data scientist asks for: a dataset, for a project, with a purpose and a budget.
 
-    `statistics` and `columns` narrow the wish; None means all of the dataset.
+    `statistics`, `columns` and `job_kinds` narrow the wish; None means all of the dataset, and every kind of job.
+    `delta` is how much answers with unknown keys may take of what is set aside for them; None means all of it.
     """
 
     kind: Literal[RequestKind.ACCESS] = RequestKind.ACCESS
@@ -58,6 +60,8 @@ class AccessRequestForm(Request):
     epsilon: Epsilon
     statistics: Names | None = None
     columns: Names | None = None
+    job_kinds: Annotated[tuple[Literal["train"], ...], Field(max_length=10)] | None = None
+    delta: Delta | None = None
 
 
 class BudgetRequestForm(Request):
@@ -134,6 +138,8 @@ class AccessRequest(Reply):
     epsilon: float
     statistics: tuple[str, ...] | None
     columns: tuple[str, ...] | None
+    job_kinds: tuple[str, ...] | None = None
+    delta: float | None = None
     query: Query | None = None
     raises: str | None = None
     status: RequestStatus

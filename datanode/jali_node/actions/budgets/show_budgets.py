@@ -24,7 +24,7 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
     with node.database.reading() as session:
         catalog.registered(session, dataset_id)
         now = datetime.now(UTC)
-        held = grants.for_question(session, caller.id, project_id, dataset_id)
+        held = grants.held(session, caller.id, project_id, dataset_id)
         valid = [grant for grant in held if grant.expires_at > now and grant.question is None]
         if not valid:
             raise GrantRequired(

@@ -1,4 +1,4 @@
-"""A job's facts, held against the policy. Jobs need no grant, and only a rule allows one without a person."""
+"""A job's facts, held against grants and the policy. Only a rule allows a job without a person."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +10,12 @@ from jali.wire.money import from_fixed
 from jali.wire.policy import Effect
 from jali_node.actions.jobs.job_plan import Planned, price_of
 from jali_node.actions.policies.history import Place
+from jali_node.actions.queries.judge import grant_of
 from jali_node.errors import AccessDenied
 from jali_node.policy import rules
 from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Ruling, Standing
-from jali_node.store import policies
+from jali_node.store import grants, policies
 from jali_node.tables import PersonRow, ProjectRow
 
 
@@ -24,10 +25,11 @@ class JudgedJob:
 
     place: Place
     asked: Asked
+    standing: Standing
     ruling: Ruling
 
     def refuse_if_denied(self) -> None:
-        """Raise AccessDenied where a rule says no."""
+        """Raise AccessDenied where a rule says no, or a grant is for other jobs."""
         if self.ruling.effect is Effect.DENY:
             raise AccessDenied(self.ruling.reason, field="training", rule=self.ruling.rule)
 
@@ -46,5 +48,6 @@ def judge_job(session: Session, person_id: str, found: Planned, training: Traini
         job_kind=training.kind,
         parameters=training.graph.parameter_count,
     )
-    ruling = rules.ruled(Standing.JOB, asked, now, policies.in_force(session))
-    return JudgedJob(Place(person.id, training.project, dataset.id, now), asked, ruling)
+    held = [grant_of(session, row) for row in grants.held(session, person.id, training.project, dataset.id)]
+    standing, ruling = rules.decide_job(held, asked, now, policies.in_force(session))
+    return JudgedJob(Place(person.id, training.project, dataset.id, now), asked, standing, ruling)

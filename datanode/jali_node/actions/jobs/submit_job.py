@@ -134,7 +134,7 @@ def _judged(node: Node, caller: Caller, form: JobForm) -> JudgedJob:
         projects.refuse_if_ended(session, form.training.project)
         found = planned(session, catalog.registered(session, form.training.dataset), form.training)
         judged = judge_job(session, caller.id, found, form.training)
-        history.note_job(session, judged.place, judged.asked, judged.ruling)
+        history.note_job(session, judged.place, judged.asked, judged.standing, judged.ruling)
     judged.refuse_if_denied()
     return judged
 

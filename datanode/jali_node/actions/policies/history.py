@@ -35,9 +35,9 @@ def note_question(session: Session, place: Place, judgement: Judgement) -> None:
     _note(session, place, judgement.asked, judgement.standing, EFFECTS[type(verdict)], verdict.rule)
 
 
-def note_job(session: Session, place: Place, asked: Asked, said: Ruling) -> None:
+def note_job(session: Session, place: Place, asked: Asked, standing: Standing, said: Ruling) -> None:
     """Note a job that was judged."""
-    _note(session, place, asked, Standing.JOB, said.effect, said.rule)
+    _note(session, place, asked, standing, said.effect, said.rule)
 
 
 def _note(session: Session, place: Place, asked: Asked, standing: Standing, effect: Effect, rule: str) -> None:

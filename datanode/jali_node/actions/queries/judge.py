@@ -60,10 +60,11 @@ def judge(session: Session, caller: Caller, query: Query, policy: Policy | None 
 
 def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]:
     this = question_digest(query)
-    return [_grant(session, row, this) for row in grants.for_question(session, caller.id, query.project, query.dataset)]
+    return [grant_of(session, row, this) for row in grants.held(session, caller.id, query.project, query.dataset)]
 
 
-def _grant(session: Session, row: GrantRow, this: str) -> rules.Grant:
+def grant_of(session: Session, row: GrantRow, this: str = "") -> rules.Grant:
+    """Return a stored grant as rules read it; `this` is the digest of the question that is asked."""
     quota = book.account(session.get_one(AccountRow, row.account_id)).budget()
     return rules.Grant(
         id=row.id,
@@ -71,6 +72,7 @@ def _grant(session: Session, row: GrantRow, this: str) -> rules.Grant:
         expires_at=row.expires_at,
         statistics=grants.names(row.statistics),
         columns=grants.names(row.columns),
+        job_kinds=grants.names(row.job_kinds),
         total=quota.spent,
         cap=quota.cap,
         for_this=row.question == this,

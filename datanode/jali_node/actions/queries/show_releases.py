@@ -45,6 +45,6 @@ def _shown(session: Session, caller: Caller, row: ReleaseRow) -> Release:
 
 def _left(session: Session, caller: Caller, row: ReleaseRow) -> float:
     now = datetime.now(UTC)
-    held = grants.for_question(session, caller.id, row.project_id, row.dataset_id)
+    held = grants.held(session, caller.id, row.project_id, row.dataset_id)
     accounts = [session.get_one(AccountRow, grant.account_id) for grant in held if grant.expires_at > now]
     return max((from_fixed(book.account(account).left()) for account in accounts), default=0.0)

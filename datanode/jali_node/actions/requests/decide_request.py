@@ -1,5 +1,6 @@
 """A reviewer's word. A yes, or two above the threshold, opens a quota under the population's account, or raises one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -127,7 +128,10 @@ def _raise(session: Session, row: AccessRequestRow, quota: int) -> None:
 def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None:
     account = _account(session, row)
     grant_id, now = new_id(PREFIX_GRANT), datetime.now(UTC)
-    quota = book.open_account(session, book.QUOTA, cap, book.terms(account), {"grant": grant_id, "under": account.id})
+    terms = book.terms(account)
+    if row.delta is not None:
+        terms = replace(terms, pool=min(terms.pool, row.delta))
+    quota = book.open_account(session, book.QUOTA, cap, terms, {"grant": grant_id, "under": account.id})
     grant = GrantRow(
         id=grant_id,
         request_id=row.id,
@@ -137,6 +141,7 @@ def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None
         account_id=quota.id,
         statistics=row.statistics,
         columns=row.columns,
+        job_kinds=row.job_kinds,
         question=row.question,
         created_at=now,
         expires_at=now + timedelta(days=days),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.money import from_fixed
+from jali.wire.money import DELTA_UNITS, from_fixed
 from jali.wire.query import Query
 from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_node.actions.approvals import agree
@@ -58,6 +58,8 @@ def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
         epsilon=from_fixed(row.epsilon),
         statistics=None if row.statistics is None else tuple(json.loads(row.statistics)),
         columns=None if row.columns is None else tuple(json.loads(row.columns)),
+        job_kinds=None if row.job_kinds is None else tuple(json.loads(row.job_kinds)),
+        delta=None if row.delta is None else from_fixed(row.delta, DELTA_UNITS),
         query=None if row.query is None else Query.model_validate_json(row.query),
         raises=row.raises,
         status=status,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from jali.wire.dataset import Card
-from jali.wire.money import digest, to_fixed
+from jali.wire.money import DELTA_UNITS, digest, from_fixed, to_fixed
 from jali.wire.query import Query
 from jali.wire.request import AccessRequestForm, BudgetRequestForm, QuestionRequestForm, RequestForm
 from jali.wire.statistics import STATISTICS
@@ -16,6 +16,7 @@ from jali_node.ledger import book
 from jali_node.people.caller import Caller
 from jali_node.statistics.plan import plan
 from jali_node.store import catalog, projects
+from jali_node.store.catalog import Registered
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
 KINDS = tuple(str(statistic.model_fields["kind"].default) for statistic in STATISTICS)
@@ -23,7 +24,7 @@ KINDS = tuple(str(statistic.model_fields["kind"].default) for statistic in STATI
 
 @dataclass(frozen=True)
 class Wanted:
-    """A form's facts. `statistics` and `columns` are JSON lists, None for all."""
+    """A form's facts. `statistics`, `columns` and `job_kinds` are JSON lists, None for all."""
 
     kind: str
     dataset_id: str
@@ -33,6 +34,8 @@ class Wanted:
     digest: str
     statistics: str | None = None
     columns: str | None = None
+    job_kinds: str | None = None
+    delta: int | None = None
     query: str | None = None
     question: str | None = None
     raises: str | None = None
@@ -74,7 +77,8 @@ def form_for_question(query: Query) -> QuestionRequestForm:
 def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str) -> Wanted:
     caller.must_belong_to(form.project)
     projects.refuse_if_ended(session, form.project)
-    _refuse_unknown_names(form, catalog.registered(session, form.dataset).card)
+    registered = catalog.registered(session, form.dataset)
+    _refuse_unknown_names(form, registered.card)
     return Wanted(
         kind=form.kind,
         dataset_id=form.dataset,
@@ -84,6 +88,8 @@ def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str
         digest=sent,
         statistics=None if form.statistics is None else json.dumps(sorted(form.statistics)),
         columns=None if form.columns is None else json.dumps(sorted(form.columns)),
+        job_kinds=None if form.job_kinds is None else json.dumps(sorted(form.job_kinds)),
+        delta=_checked_delta(session, registered, form.delta),
     )
 
 
@@ -106,6 +112,7 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str
         digest=sent,
         statistics=grant.statistics,
         columns=grant.columns,
+        job_kinds=grant.job_kinds,
         raises=grant.id,
     )
 
@@ -135,9 +142,24 @@ def _question(session: Session, caller: Caller, form: QuestionRequestForm, sent:
         digest=sent,
         statistics=json.dumps([query.statistic.kind]),
         columns=json.dumps(sorted(query.reads)),
+        job_kinds=json.dumps([]),
         query=query.model_dump_json(),
         question=question_digest(query),
     )
+
+
+def _checked_delta(session: Session, registered: Registered, delta: float | None) -> int | None:
+    """Return what unknown keys may take (1e-18), if the population sets as much aside for them."""
+    if delta is None:
+        return None
+    pool = book.terms(session.get_one(AccountRow, registered.population.account_id)).pool
+    if to_fixed(delta, DELTA_UNITS) > pool:
+        most = from_fixed(pool, DELTA_UNITS)
+        raise InvalidRequest(
+            f"expected at most the {most:.3g} that the population sets aside for unknown keys, got {delta:.3g}",
+            field="delta",
+        )
+    return to_fixed(delta, DELTA_UNITS)
 
 
 def _refuse_unknown_names(form: AccessRequestForm, card: Card) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_JOB
-from jali.wire.money import digest, from_fixed
+from jali.wire.money import DELTA_UNITS, digest, from_fixed
 from jali_node.errors import UnknownResource
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
@@ -55,8 +55,9 @@ def content(row: Subject) -> dict[str, Any]:
         return {**asked, "query": json.loads(row.query)}
     if row.raises is not None:
         return {**asked, "grant": row.raises}
-    for name, names in (("statistics", row.statistics), ("columns", row.columns)):
+    for name, names in (("statistics", row.statistics), ("columns", row.columns), ("job_kinds", row.job_kinds)):
         asked[name] = "all" if names is None else json.loads(names)
+    asked["delta"] = "all" if row.delta is None else from_fixed(row.delta, DELTA_UNITS)
     return asked
 
 
