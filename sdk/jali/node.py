@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jali import access, errors
 from jali import profile as profiles
+from jali.account import Account
 from jali.catalog import Catalog
 from jali.dataset import RemoteDataset
 from jali.eda import answer, markup
@@ -119,6 +120,11 @@ class Node:
         """The datasets that the node shows."""
         self._seen = tuple(self.transport.get("/v1/datasets", list[Dataset]))
         return Catalog(self.info.name, self._seen)
+
+    @property
+    def account(self) -> Account:
+        """One's own tokens, password and session."""
+        return Account(self.transport)
 
     @property
     def owner(self) -> Owner:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from jali import errors
 from jali.eda.facts import built
+from jali.people import People
 from jali.transport import Transport
 from jali.wire.audit import NAMED, AuditFilter, AuditPage, line
 from jali.wire.base import Request
@@ -72,6 +73,11 @@ class Owner:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    @property
+    def people(self) -> People:
+        """The people of this node: added, invited, given roles, removed."""
+        return People(self._transport)
 
     def requests(self) -> list[AccessRequest]:
         """Return all requests for access."""

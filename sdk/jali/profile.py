@@ -55,8 +55,11 @@ def stored() -> dict[str, Profile]:
 
 def store(name: str, profile: Profile) -> Path:
     """Write a profile under a name, readable by this user alone (mode 0600), and return the file's path."""
+    return _write(stored() | {name: profile})
+
+
+def _write(profiles: dict[str, Profile]) -> Path:
     target = path()
-    profiles = stored() | {name: profile}
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = json.dumps(_STORED.dump_python(profiles, mode="json"), indent=2, sort_keys=True)
     handle, scratch = tempfile.mkstemp(dir=target.parent, prefix=_FILE)  # created with mode 0600
@@ -68,6 +71,17 @@ def store(name: str, profile: Profile) -> Path:
         Path(scratch).unlink(missing_ok=True)
         raise
     return target
+
+
+def forget(name: str) -> Profile:
+    """Remove a profile, and return what it was.
+
+    Raises:
+        ProfileMissing: there is none of that name.
+    """
+    gone = _named(name)
+    _write({kept: profile for kept, profile in stored().items() if kept != name})
+    return gone
 
 
 def settled(
