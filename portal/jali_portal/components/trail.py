@@ -42,8 +42,8 @@ def draw(lines: Sequence[Line]) -> None:
             markup.empty("Nothing of that kind", "Choose another kind, or a longer time.")
             return
         markup.table(
-            ("Entry", "When", "What", "Who", "Project", "Dataset"),
-            [(f"{line.seq:,}", line.at, line.what, line.person, line.project, line.dataset) for line in lines],
+            ("Entry", "When", "What", "By", "About", "Project", "Dataset"),
+            [(f"{line.seq:,}", line.at, line.what, line.by, line.person, line.project, line.dataset) for line in lines],
             numbers=(0,),
         )
 

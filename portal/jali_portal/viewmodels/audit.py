@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from jali.wire.audit import AuditFilter, AuditPage
+from jali.wire.audit import NAMED, AuditFilter, AuditPage
 from jali.wire.ledger import LedgerEntry
 from jali_portal import wording, words
 
@@ -46,6 +46,7 @@ class Line:
     seq: int
     at: str
     what: str
+    by: str
     person: str
     project: str
     dataset: str
@@ -63,8 +64,8 @@ def lines(page: AuditPage, now: datetime, zone: tzinfo) -> tuple[Line, ...]:
 
 
 def _line(entry: LedgerEntry, names: Mapping[str, str], now: datetime, zone: tzinfo) -> Line:
-    person, project, dataset = (_called(entry.body.get(key), names) for key in ("person", "project", "dataset"))
-    return Line(entry.seq, words.moment(entry.at, now, zone), wording.entry(entry.kind), person, project, dataset)
+    called = {key: _called(entry.body.get(key), names) for key in NAMED}
+    return Line(seq=entry.seq, at=words.moment(entry.at, now, zone), what=wording.entry(entry.kind), **called)
 
 
 def _called(identity: object, names: Mapping[str, str]) -> str:

@@ -44,10 +44,10 @@ class AuditPage(Reply):
 
 
 def line(entry: LedgerEntry, names: dict[str, str]) -> dict[str, str | int | datetime]:
-    """Return an entry as one line of a table: position, time, kind, whose, for what, and about which table."""
+    """Return an entry as one line of a table: position, time, kind, by whom, about whom, for what, which table."""
     whose = {key: names.get(str(entry.body.get(key)), str(entry.body.get(key) or "")) for key in NAMED}
     return {"seq": entry.seq, "at": entry.at, "kind": entry.kind, **whose}
 
 
-NAMED = ("person", "project", "dataset")
-"""Parts of an entry's body whose ids have names."""
+NAMED = ("by", "person", "project", "dataset")
+"""Parts of an entry's body whose ids have names; `by` is who did it, where that is not the person it is about."""
