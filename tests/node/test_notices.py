@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -197,6 +198,26 @@ def test_a_receiver_that_is_gone_silent_or_no_longer_set_is_given_up_or_tried_ag
     object.__setattr__(house.node.settings, "notices", other)
     assert deliver_due(house.node) == Delivered(dead=1)
     assert "do not name this receiver" in notices(house)[0]["trouble"]
+
+
+def test_two_processes_that_deliver_at_once_send_each_notice_once(
+    build_house: Any, receiver: Receiver, database_url: str
+) -> None:
+    house = build_house(notices=told(receiver), database_url=database_url)
+    quiet(house)
+    for number in range(1, 7):
+        house.request(number / 10)
+    with ThreadPoolExecutor(3) as pool:
+        done = [each.result() for each in [pool.submit(deliver_due, house.node) for _ in range(3)]]
+    assert sum(each.sent for each in done) == 6
+    ids = [headers["webhook-id"] for headers, _ in receiver.received]
+    assert len(ids) == len(set(ids)) == 6
+    with house.node.database.writing() as session:
+        session.execute(update(AccessRequestRow).values(undecided_until=datetime.now(UTC)))
+    with ThreadPoolExecutor(3) as pool:
+        lapsed = [each.result() for each in [pool.submit(expire, house.node) for _ in range(3)]]
+    assert sum(lapsed) == 6
+    assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
 
 
 def test_an_event_that_is_rolled_back_has_no_notice(build_house: Any, receiver: Receiver) -> None:

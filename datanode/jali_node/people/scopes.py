@@ -21,6 +21,10 @@ NEEDED: tuple[tuple[str, set[Scope] | None, set[Scope] | None], ...] = (
     ("/v1/queries", ASK, ASK),
     ("/v1/releases", ASK, ASK),
     ("/v1/requests/{request_id}/decision", REVIEW, REVIEW),
+    # What is said about jobs is said here too.
+    ("/v1/requests/{request_id}/discussion", ASK | TRAIN | REVIEW, ADMIN),
+    ("/v1/requests/{request_id}/changes", ASK | TRAIN | REVIEW, ADMIN),
+    ("/v1/requests/{request_id}/comments", ADMIN, ASK | TRAIN | REVIEW),
     ("/v1/requests/{", ASK | REVIEW, ASK | REVIEW),
     ("/v1/requests", ASK | REVIEW, ASK),
     ("/v1/jobs/{job_id}/decision", REVIEW, REVIEW),
