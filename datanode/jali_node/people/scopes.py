@@ -43,8 +43,8 @@ NEEDED: tuple[tuple[str, set[Scope] | None, set[Scope] | None], ...] = (
 def needed(method: str, path: str) -> frozenset[Scope] | None:
     """Return the scopes of which a token must have one to use a route, or None where any token will do.
 
-    >>> sorted(needed("POST", "/v1/queries")), sorted(needed("GET", "/v1/unheard-of"))
-    (['ask'], ['admin'])
+    >>> [sorted(map(str, needed(*route) or ())) for route in (("POST", "/v1/queries"), ("GET", "/v1/unheard-of"))]
+    [['ask'], ['admin']]
     """
     for address, to_read, to_change in NEEDED:
         if path.startswith(address):
