@@ -40,6 +40,8 @@ from jali_node.routes import (
     requests,
     sign_in,
 )
+from jali_node.routes.document import describe
+from jali_node.routes.signed_in import PROBLEMS
 from jali_node.settings import Settings
 from jali_node.store.database import Database
 
@@ -92,11 +94,14 @@ def create_app(settings: Settings) -> FastAPI:
         errands.stop()
         node.close()
 
-    app = FastAPI(title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, responses=PROBLEMS
+    )
     app.state.node = node
     app.state.questions = CapacityLimiter(queries.WAITING_MAX)
     for router in ROUTERS:
         app.include_router(router)
+    describe(app)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown_route)

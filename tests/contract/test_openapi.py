@@ -65,3 +65,16 @@ def test_an_unknown_address_and_a_wrong_method_are_problems_too(house: Any) -> N
         assert reply.status_code == status
         assert reply.headers["content-type"] == MEDIA_TYPE
         assert Problem.model_validate(reply.json()).status == status
+
+
+def test_every_refusal_is_described_as_a_problem_and_a_wrong_form_as_400(house: Any) -> None:
+    document = house.client.get("/openapi.json").json()
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for method, path in operations(house):
+        responses = document["paths"][path][method]["responses"]
+        assert "422" not in responses, path
+        assert responses.keys() >= {"400", "401", "403", "404", "409", "413", "429", "503"}, path
+        for status, response in responses.items():
+            if status >= "400":
+                assert list(response["content"]) == [MEDIA_TYPE], (path, status)
+                assert response["content"][MEDIA_TYPE]["schema"]["$ref"].endswith("/Problem")
