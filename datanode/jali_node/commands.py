@@ -16,7 +16,7 @@ from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-from jali_node.subcommands import projects
+from jali_node.subcommands import datasets, projects
 
 
 @click.group()
@@ -507,6 +507,8 @@ def _set_at_end_of_input(ended: threading.Event) -> None:
     ended.set()
 
 
+for command in datasets.COMMANDS:
+    dataset.add_command(command)
 for part in (projects.project,):
     node.add_command(part)
 

@@ -14,6 +14,7 @@ from jali.wire.audit import NAMED, AuditFilter, AuditPage, line
 from jali.wire.base import Request
 from jali.wire.budget import PopulationBudget
 from jali.wire.changes import Changes
+from jali.wire.dataset import Dataset, Visibility
 from jali.wire.discussion import CommentForm, Remark
 from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
@@ -241,6 +242,13 @@ class Owner:
         """
         member = next((each.id for each in project.members if person in (each.id, each.name)), person)
         return self._transport.delete(f"/v1/projects/{project.id}/members/{quote(member, safe='')}", Project)
+
+    def hide(self, dataset: Dataset, hidden: bool = True) -> Dataset:
+        """Hide a dataset from whoever has neither a grant nor an overseeing role, or show it again.
+
+        To them every route answers as if there were no such dataset.
+        """
+        return self._transport.put(f"/v1/datasets/{dataset.id}/visibility", built(Visibility, hidden=hidden), Dataset)
 
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 
 from jali.wire.budget import Budget
-from jali.wire.dataset import Dataset
+from jali.wire.dataset import Dataset, Visibility
 from jali.wire.mock import MockKind, MockRows
 from jali.wire.query import Id
 from jali_node.actions.budgets.show_budgets import own_budget
+from jali_node.actions.datasets.hide_dataset import set_visibility
 from jali_node.actions.datasets.list_datasets import list_datasets, show_dataset
 from jali_node.actions.datasets.mock_rows import show_mock
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
@@ -16,14 +17,20 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=PROBLEMS)
 
 @router.get("")
 def datasets(node: ServingNode, caller: SignedIn) -> list[Dataset]:
-    """Return every card."""
-    return list_datasets(node)
+    """Return every card that the caller may see."""
+    return list_datasets(node, caller)
 
 
 @router.get("/{dataset_id}")
 def dataset(node: ServingNode, caller: SignedIn, dataset_id: str) -> Dataset:
     """Return one card."""
-    return show_dataset(node, dataset_id)
+    return show_dataset(node, caller, dataset_id)
+
+
+@router.put("/{dataset_id}/visibility")
+def visibility(node: ServingNode, caller: SignedIn, dataset_id: str, form: Visibility) -> Dataset:
+    """Hide a dataset, or show it again; for owners."""
+    return set_visibility(node, caller, dataset_id, hidden=form.hidden)
 
 
 @router.get("/{dataset_id}/budget")
@@ -35,4 +42,4 @@ def budget(node: ServingNode, caller: SignedIn, dataset_id: str, project: Id) ->
 @router.get("/{dataset_id}/mock")
 def mock(node: ServingNode, caller: SignedIn, dataset_id: str, kind: MockKind) -> MockRows:
     """Return made-up rows that the owner wrote, or that were drawn from a release."""
-    return show_mock(node, dataset_id, kind)
+    return show_mock(node, caller, dataset_id, kind)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jali.wire.dataset import Card, Dataset, Population, UnitKind
-from jali_node.errors import UnknownDataset
+from jali_node.errors import InvalidRequest, UnknownDataset
 from jali_node.tables import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 
 
@@ -44,6 +44,8 @@ class Registered:
             entity=card.entity,
             max_rows=card.max_rows,
             rows=card.rows,
+            hidden=self.dataset.hidden,
+            withdrawn_at=self.dataset.withdrawn_at,
             registered_at=self.version.registered_at,
         )
 
@@ -61,7 +63,24 @@ def registered(session: Session, dataset_id: str) -> Registered:
     """
     for found in _select(session, DatasetRow.id == dataset_id):
         return found
-    raise UnknownDataset("this node has no dataset of that id; list them with node.datasets", field="dataset")
+    raise unknown()
+
+
+def unknown() -> UnknownDataset:
+    """Return what is said of a dataset that there is not, and of one that the caller may not know of."""
+    return UnknownDataset("this node has no dataset of that id; list them with node.datasets", field="dataset")
+
+
+def named(session: Session, name: str) -> Registered:
+    """Return a dataset by its name, for the owner at the machine.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    for found in _select(session, DatasetRow.name == name):
+        return found
+    known = ", ".join(session.scalars(select(DatasetRow.name).order_by(DatasetRow.name))) or "none"
+    raise InvalidRequest(f"there is no dataset {name} (known: {known})", field="name")
 
 
 def version(session: Session, version_id: str) -> Registered:

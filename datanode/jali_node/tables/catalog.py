@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jali_node.tables.base import Base, UtcTime
@@ -26,7 +26,11 @@ class PopulationRow(Base):
 
 
 class DatasetRow(Base):
-    """A dataset's name; what it is now is its current version."""
+    """A dataset's name; what it is now is its current version.
+
+    A `hidden` one is shown to nobody without a grant or an overseeing role. `withdrawn_at` is when entities were last
+    taken out because they withdrew.
+    """
 
     __tablename__ = "dataset"
 
@@ -34,6 +38,8 @@ class DatasetRow(Base):
     name: Mapped[str] = mapped_column(String(63), unique=True)
     population_id: Mapped[str] = mapped_column(ForeignKey("population.id"), index=True)
     version_id: Mapped[str] = mapped_column(String(40), unique=True)
+    hidden: Mapped[bool] = mapped_column(Boolean, default=False)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

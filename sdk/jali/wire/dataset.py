@@ -142,6 +142,12 @@ class Card(Request):
         return self
 
 
+class Visibility(Request):
+    """Whether a dataset is hidden from whoever has neither a grant nor an overseeing role."""
+
+    hidden: bool = Field(strict=True)
+
+
 class Population(Reply):
     """The people or rows that one privacy promise covers.
 
@@ -157,6 +163,8 @@ class Population(Reply):
 class Dataset(Reply):
     """A registered dataset, as the catalog shows it. `version` is a random name, not a hash of the rows.
 
+    A `hidden` dataset is shown to whoever has a grant or oversees the node, and to nobody else. `withdrawn_at` is when
+    entities were last taken out because they withdrew: answers and models that were released before remain as they are.
     With `timed_release` answers leave at times that rows do not decide; `late` counts those that were not ready then.
     """
 
@@ -172,6 +180,8 @@ class Dataset(Reply):
     rows: int | None = None
     timed_release: bool = False
     late: int = 0
+    hidden: bool = False
+    withdrawn_at: datetime | None = None
     registered_at: datetime
 
     @property

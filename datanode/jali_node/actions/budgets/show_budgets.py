@@ -10,7 +10,8 @@ from jali_node.errors import GrantRequired
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.store import catalog, grants
+from jali_node.people.sight import seen
+from jali_node.store import grants
 from jali_node.tables import AccountRow, GrantRow, PopulationRow
 
 
@@ -22,7 +23,7 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
     """
     caller.must_belong_to(project_id)
     with node.database.reading() as session:
-        catalog.registered(session, dataset_id)
+        seen(session, caller, dataset_id)
         now = datetime.now(UTC)
         held = grants.held(session, caller.id, project_id, dataset_id)
         valid = [grant for grant in held if grant.expires_at > now and grant.question is None]

@@ -4,24 +4,26 @@ from sqlalchemy.orm import Session
 
 from jali.wire.dataset import Dataset
 from jali_node.node import Node
+from jali_node.people.caller import Caller
+from jali_node.people.sight import all_seen, seen
 from jali_node.store import catalog
 from jali_node.store.catalog import Registered
 
 
-def list_datasets(node: Node) -> list[Dataset]:
-    """Return every dataset's card."""
+def list_datasets(node: Node, caller: Caller) -> list[Dataset]:
+    """Return the card of every dataset that the caller may know of."""
     with node.database.reading() as session:
-        return [_shown(node, session, registered) for registered in catalog.all_registered(session)]
+        return [_shown(node, session, registered) for registered in all_seen(session, caller)]
 
 
-def show_dataset(node: Node, dataset_id: str) -> Dataset:
+def show_dataset(node: Node, caller: Caller, dataset_id: str) -> Dataset:
     """Return one dataset's card.
 
     Raises:
-        UnknownDataset: there is none.
+        UnknownDataset: there is none, or it is hidden from the caller.
     """
     with node.database.reading() as session:
-        return _shown(node, session, catalog.registered(session, dataset_id))
+        return _shown(node, session, seen(session, caller, dataset_id))
 
 
 def _shown(node: Node, session: Session, registered: Registered) -> Dataset:

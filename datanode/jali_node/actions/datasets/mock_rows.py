@@ -11,6 +11,8 @@ from jali.wire.money import digest
 from jali_node import audit
 from jali_node.errors import InvalidRequest, UnknownResource
 from jali_node.node import Node
+from jali_node.people.caller import Caller
+from jali_node.people.sight import seen
 from jali_node.store import catalog, mocks
 
 
@@ -35,14 +37,14 @@ def add_mock(node: Node, name: str, path: Path) -> int:
     return len(next(iter(columns.values())))
 
 
-def show_mock(node: Node, dataset_id: str, kind: MockKind) -> MockRows:
+def show_mock(node: Node, caller: Caller, dataset_id: str, kind: MockKind) -> MockRows:
     """Return a dataset's made-up rows of one kind.
 
     Raises:
         UnknownDataset, UnknownResource: there is no such dataset, or it has none of this kind.
     """
     with node.database.reading() as session:
-        found = catalog.registered(session, dataset_id)
+        found = seen(session, caller, dataset_id)
         rows = mocks.kept(session, found.version.id, kind)
     if rows is None:
         raise UnknownResource(

@@ -20,6 +20,7 @@ from jali_node.errors import ExtraMissing, InvalidRequest, UnknownResource
 from jali_node.jobs import train
 from jali_node.node import Node
 from jali_node.people.caller import Caller
+from jali_node.people.sight import seen
 from jali_node.policy import job_state
 from jali_node.store import catalog, projects
 from jali_node.tables import JobRow
@@ -34,7 +35,7 @@ def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
     caller.must_belong_to(form.training.project)
     with node.database.reading() as session:
         projects.refuse_if_ended(session, form.training.project)
-        found = planned(session, catalog.registered(session, form.training.dataset), form.training)
+        found = planned(session, seen(session, caller, form.training.dataset), form.training)
         judge_job(session, caller.id, found, form.training).refuse_if_denied()
         return quoted(session, found)
 
@@ -132,7 +133,7 @@ def _judged(node: Node, caller: Caller, form: JobForm) -> JudgedJob:
     """Judge a job and note it, whatever is said: what is refused is noted too."""
     with node.database.writing() as session:
         projects.refuse_if_ended(session, form.training.project)
-        found = planned(session, catalog.registered(session, form.training.dataset), form.training)
+        found = planned(session, seen(session, caller, form.training.dataset), form.training)
         judged = judge_job(session, caller.id, found, form.training)
         history.note_job(session, judged.place, judged.asked, judged.standing, judged.ruling)
     judged.refuse_if_denied()

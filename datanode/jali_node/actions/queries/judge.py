@@ -11,10 +11,11 @@ from jali_node.actions.policies.history import Place
 from jali_node.actions.requests.wanted import question_digest
 from jali_node.ledger import book
 from jali_node.people.caller import Caller
+from jali_node.people.sight import seen
 from jali_node.policy import rules
 from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Judgement
-from jali_node.store import catalog, grants, policies, projects
+from jali_node.store import grants, policies, projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, GrantRow, ProjectRow
 
@@ -43,7 +44,7 @@ def judge(session: Session, caller: Caller, query: Query, policy: Policy | None 
     """
     caller.must_belong_to(query.project)
     projects.refuse_if_ended(session, query.project)
-    registered, now = catalog.registered(session, query.dataset), datetime.now(UTC)
+    registered, now = seen(session, caller, query.dataset), datetime.now(UTC)
     asked = Asked(
         person=frozenset({caller.id, caller.name}),
         role=caller.role,

@@ -14,8 +14,9 @@ from jali.wire.statistics import STATISTICS
 from jali_node.errors import InvalidRequest, UnknownColumn, UnknownResource
 from jali_node.ledger import book
 from jali_node.people.caller import Caller
+from jali_node.people.sight import seen
 from jali_node.statistics.plan import plan
-from jali_node.store import catalog, projects
+from jali_node.store import projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
@@ -77,7 +78,7 @@ def form_for_question(query: Query) -> QuestionRequestForm:
 def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str) -> Wanted:
     caller.must_belong_to(form.project)
     projects.refuse_if_ended(session, form.project)
-    registered = catalog.registered(session, form.dataset)
+    registered = seen(session, caller, form.dataset)
     _refuse_unknown_names(form, registered.card)
     return Wanted(
         kind=form.kind,
@@ -121,7 +122,7 @@ def _question(session: Session, caller: Caller, form: QuestionRequestForm, sent:
     query = form.query
     caller.must_belong_to(query.project)
     projects.refuse_if_ended(session, query.project)
-    registered = catalog.registered(session, query.dataset)
+    registered = seen(session, caller, query.dataset)
     terms = book.terms(session.get_one(AccountRow, registered.population.account_id))
     card = registered.card
     plan(
