@@ -26,6 +26,8 @@ from jali_node.engine.warehouse import Warehouse
 from jali_node.errands import Errands
 from jali_node.errors import Refused
 from jali_node.node import Node
+from jali_node.observe.metrics import Metrics
+from jali_node.observe.requests import Requests
 from jali_node.routes import (
     about,
     audit,
@@ -33,6 +35,7 @@ from jali_node.routes import (
     jobs,
     ledger,
     notices,
+    operations,
     people,
     policies,
     projects,
@@ -49,7 +52,21 @@ log = logging.getLogger(__name__)
 LAPSE_EVERY_S = 60.0
 ROUTERS = tuple(
     part.router
-    for part in (about, sign_in, people, projects, datasets, queries, requests, jobs, ledger, audit, policies, notices)
+    for part in (
+        about,
+        operations,
+        sign_in,
+        people,
+        projects,
+        datasets,
+        queries,
+        requests,
+        jobs,
+        ledger,
+        audit,
+        policies,
+        notices,
+    )
 )
 
 
@@ -98,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, responses=PROBLEMS
     )
     app.state.node = node
+    app.state.metrics = Metrics(node.database)
     app.state.questions = CapacityLimiter(queries.WAITING_MAX)
     for router in ROUTERS:
         app.include_router(router)
@@ -107,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _unknown_route)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(Requests, metrics=app.state.metrics)
     return app
 
 

@@ -64,17 +64,19 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     import uvicorn
 
     from jali_node.app import create_app
+    from jali_node.observe import logs
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = Settings(folder=folder.resolve(), **given)  # type: ignore[arg-type]
     if not settings.key_path.exists():
         raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
+    logs.configure(settings.log_level, settings.log_form)
     app = create_app(settings)
     listening = socket.create_server((settings.host, settings.port))
     # asyncio sets it only on sockets that it made itself; without it, every second reply waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     proxies = list(settings.trusted_proxies)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", forwarded_allow_ips=proxies))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, forwarded_allow_ips=proxies))
     if stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
     address, port = listening.getsockname()[:2]

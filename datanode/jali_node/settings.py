@@ -8,7 +8,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_form: Literal["text", "json"] = Field(default="text", description="json: one object a line, for a collector")
     memory_limit: str = Field(default="2GB", pattern=r"^[0-9]+(MB|GB)$", description="for the embedded engine")
     threads: int = Field(default=2, ge=1, le=256, description="for the embedded engine")
     sources: dict[str, SecretStr] = Field(

@@ -8,7 +8,7 @@ import pytest
 from jali.wire.problem import MEDIA_TYPE, Problem
 
 WAYS_IN = {f"/v1/sign-in/{way}" for way in ("password", "invitation", "detour", "return")}
-OPEN = {"/v1/node", "/health", *WAYS_IN}
+OPEN = {"/v1/node", "/health", "/ready", *WAYS_IN}
 
 
 def operations(house: Any) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from jali_node.actions.people.create_token import create_token
 
 MEAN = {"kind": "mean", "column": "age"}
 WAYS_IN = {("post", f"/v1/sign-in/{way}") for way in ("password", "invitation", "detour", "return")}
-OPEN = {("get", "/v1/node"), ("get", "/health"), *WAYS_IN}
+OPEN = {("get", "/v1/node"), ("get", "/health"), ("get", "/ready"), *WAYS_IN}
 OWNER, REVIEWER, SCIENTIST, AUDITOR = "owner", "reviewer", "scientist", "auditor"
 STRANGER = "stranger"
 """A data scientist of another project, to whom everything of the first is foreign."""
@@ -77,6 +77,7 @@ MATRIX = {
     ("get", "/v1/ledger"): line("200 200 403 200 403"),
     ("get", "/v1/ledger/verification"): line("200 200 403 200 403"),
     ("get", "/v1/audit"): line("200 200 403 200 403"),
+    ("get", "/metrics"): line("200 200 403 200 403"),
     ("get", "/v1/audit/export"): line("200 200 403 200 403"),
     ("get", "/v1/policy"): line("200 200 403 200 403"),
     ("get", "/v1/policy/versions"): line("200 200 403 200 403"),
@@ -140,6 +141,7 @@ OPENED_BY = {
     ("get", "/v1/ledger"): {REVIEW},
     ("get", "/v1/ledger/verification"): {REVIEW},
     ("get", "/v1/audit"): {REVIEW},
+    ("get", "/metrics"): {REVIEW},
     ("get", "/v1/audit/export"): {REVIEW},
     ("get", "/v1/policy"): {REVIEW},
     ("get", "/v1/policy/versions"): {REVIEW},

@@ -34,6 +34,7 @@ NEEDED: tuple[tuple[str, set[Scope] | None, set[Scope] | None], ...] = (
     ("/v1/populations", REVIEW, ADMIN),
     ("/v1/ledger", REVIEW, ADMIN),
     ("/v1/audit", REVIEW, ADMIN),
+    ("/metrics", REVIEW, ADMIN),
     ("/v1/policy", REVIEW, ADMIN),
     ("/v1/people/{", ADMIN, ADMIN),
     ("/v1/people", REVIEW | ADMIN, ADMIN),

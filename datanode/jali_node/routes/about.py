@@ -27,11 +27,3 @@ def about(node: ServingNode) -> NodeInfo:
             ),
         ),
     )
-
-
-@router.get("/health")
-def health(node: ServingNode) -> dict[str, str]:
-    """Say that the process answers and its database does."""
-    with node.database.reading() as session:
-        session.connection()
-    return {"status": "ok"}

@@ -34,6 +34,7 @@ def signed_in(
     now = datetime.now(UTC)
     with node.database.reading() as session:
         caller = tokens.caller(session, credentials.credentials if credentials else None, now, node.settings.idle)
+    request.state.caller = caller.id
     caller.must_be_free_to(request.method, request.scope["route"].path)
     if caller.unseen:
         with suppress(NodeUnavailable), node.database.writing() as session:  # a busy database: noted the next time

@@ -9,6 +9,7 @@ import time
 import uuid
 
 PREFIX_ACCOUNT = "acc"
+PREFIX_CALL = "call"
 PREFIX_DATASET = "ds"
 PREFIX_GRANT = "grt"
 PREFIX_INVITATION = "inv"

@@ -1,0 +1,34 @@
+"""For whoever runs the node: is it alive, is it ready, what has it counted."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from jali_node.actions.operations.readiness import refuse_unless_ready
+from jali_node.observe.metrics import Metrics
+from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
+
+router = APIRouter(tags=["operations"])
+UNREADY: dict[int | str, dict[str, Any]] = {503: PROBLEMS[503]}
+TEXT = "text/plain; version=1.0.0; charset=utf-8"
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """Say that the process answers. It asks nothing else, so it answers without its database too."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", responses=UNREADY)
+def ready(node: ServingNode) -> dict[str, str]:
+    """Say that questions can be answered: the database is there and of this release, and tables are where they were."""
+    refuse_unless_ready(node)
+    return {"status": "ready"}
+
+
+@router.get("/metrics", responses=PROBLEMS, response_class=Response)
+def metrics(caller: SignedIn, request: Request) -> Response:
+    """Return what was counted, in Prometheus' text format. For those who oversee the node."""
+    caller.must_oversee()
+    counted: Metrics = request.app.state.metrics
+    return Response(counted.text(), media_type=TEXT)
