@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from jali import errors
+from jali.account import Account
 from jali.owner import Owner, Verification
+from jali.people import People
 from jali.transport import Transport
 from jali.wire.audit import AuditFilter, AuditPage
 from jali.wire.budget import PopulationBudget
@@ -33,9 +36,13 @@ class Desk:
         me: the owner.
         node: what the node says about itself.
         accounts: what has been read of the ledger so far; shared by all desks of a portal.
+        begun_here: whether the token is a session's that was begun for this desk, and ends with it.
     """
 
-    def __init__(self, transport: Transport, me: Me, node: NodeInfo, accounts: AccountBook) -> None:
+    def __init__(
+        self, transport: Transport, me: Me, node: NodeInfo, accounts: AccountBook, begun_here: bool = False
+    ) -> None:
+        self._begun_here = begun_here
         self.me = me
         self.node = node
         self._transport = transport
@@ -141,8 +148,21 @@ class Desk:
         """Walk the whole chain here, and compare with the node's own walk."""
         return self._owner.verify_ledger(checkpoints)
 
+    @property
+    def people(self) -> People:
+        """The people of the node."""
+        return self._owner.people
+
+    @property
+    def account(self) -> Account:
+        """One's own tokens and password."""
+        return Account(self._transport)
+
     def close(self) -> None:
-        """Close the connections; the token goes with them."""
+        """End the session on the node, if it was begun for this desk, and close the connections."""
+        if self._begun_here:
+            with suppress(errors.JaliError):
+                self.account.sign_out()
         self._transport.close()
 
     def __reduce__(self) -> Any:

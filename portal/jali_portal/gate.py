@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jali_portal.reception import Reception
 
 SIGN_IN, SIGN_OUT = "/session/login", "/session/logout"
-OPEN_PATHS = (SIGN_IN, SIGN_OUT, "/_stcore/health")
+PROVIDER, INVITATION = "/session/provider", "/session/invitation"
+OPEN_PATHS = (SIGN_IN, SIGN_OUT, PROVIDER, INVITATION, "/_stcore/health")
 OPEN_FOLDER = "/app/static/"
 """Fonts and the logo: the sign-in page shows them."""
 POLICY = "; ".join(

@@ -1,113 +1,210 @@
-"""Signing in and out, as plain HTML forms. A token is read from a form once; the browser keeps a random id only."""
+"""Signing in and out, as plain HTML forms: by password, with a provider, by invitation, by token.
 
-from html import escape
+Secrets are read from a form once; the browser keeps random ids only.
+"""
+
+from typing import TypeVar
 from urllib.parse import parse_qs
 
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from jali import errors
-from jali_portal.gate import SIGN_IN, SIGN_OUT
-from jali_portal.reception import LIFETIME_S, Reception
+from jali.wire.signin import Acceptance, DetourForm, PasswordForm, SessionToken
+from jali_portal import doorway
+from jali_portal.gate import INVITATION, PROVIDER, SIGN_IN, SIGN_OUT
+from jali_portal.reception import DETOUR_S, LIFETIME_S, Reception
 
 FORM_BYTES_MAX = 8192
-STYLE = """
-@font-face{font-family:Inter;font-weight:100 900;src:url(/app/static/inter-latin-wght-normal.woff2)}
-*{box-sizing:border-box}
-body{font:15px/1.5 Inter,system-ui,sans-serif;background:#f3f5f4;color:#17242b;display:grid;place-items:center;
-min-height:100vh;margin:0;padding:16px}
-main{background:#fff;border:1px solid #d5dcda;border-radius:10px;padding:36px;width:100%;max-width:420px}
-img{height:32px;display:block;margin-bottom:24px}
-h1{font-size:21px;line-height:1.3;margin:0 0 6px;font-weight:650}
-p{margin:0 0 20px;color:#4b5a60}
-label{display:block;font-weight:600;margin:0 0 6px}
-input{width:100%;padding:10px 12px;border:1px solid #83939a;border-radius:6px;font:inherit}
-button{margin-top:20px;width:100%;padding:11px;border:0;border-radius:6px;background:#0f5a6b;color:#fff;font:inherit;
-font-weight:600;cursor:pointer}
-button:hover{background:#0b4754}
-:focus-visible{outline:3px solid #5aa9b8;outline-offset:2px}
-.refused{background:#fdf0ee;border:1px solid #e5b5ad;color:#8c1d10;border-radius:6px;padding:10px 12px}
-.small{font-size:13px;margin:20px 0 0}
-"""
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Jali</title><link rel="icon" href="/app/static/icon.svg"><style>{style}</style></head>
-<body><main><img src="/app/static/logo.svg" alt="Jali">
-<h1>Review desk</h1><p>For the owners of the data behind this node.</p>{refused}
-<form method="post" action="{action}"><label for="token">Your API token</label>
-<input id="token" name="token" type="password" autocomplete="off" spellcheck="false" required autofocus>
-<button>Sign in</button></form>
-<p class="small">It stays on this server and is sent to the node alone. A new one is made beside the node, with
-<code>jali node token create</code>.</p></main></body></html>"""
+TOO_LONG = "That is longer than any of these can be."
+MEANT_FOR_PYTHON = (
+    "You are known to the node now. This desk is for its owners and reviewers: sign in from Python, with "
+    "jali login and the node's address."
+)
+Fields = dict[str, str]
+Form = TypeVar("Form", bound=BaseModel)
 
 
 def routes(reception: Reception) -> list[Route]:
     """Return the routes of a reception."""
-
-    async def form(request: Request) -> Response:
-        return page()
-
-    async def sign_in(request: Request) -> Response:
-        token = await _token(request)
-        if token is None:
-            return page("That is longer than any token.", 413)
-        try:
-            session_id = await run_in_threadpool(reception.admit, token)
-        except errors.JaliError as failure:
-            return page(*_told(failure))
-        reception.dismiss(request.cookies.get(reception.cookie))
-        reply = RedirectResponse("/", 303)
-        reply.set_cookie(
-            reception.cookie,
-            session_id,
-            max_age=int(LIFETIME_S),
-            path="/",
-            httponly=True,
-            samesite="strict",
-            secure=reception.secure,
-        )
-        return reply
-
-    async def sign_out(request: Request) -> Response:
-        reception.dismiss(request.cookies.get(reception.cookie))
-        reply = RedirectResponse(SIGN_IN, 303)
-        reply.delete_cookie(reception.cookie, path="/", httponly=True, samesite="strict", secure=reception.secure)
-        return reply
-
+    desk = _Doorway(reception)
     return [
-        Route(SIGN_IN, form, methods=["GET"]),
-        Route(SIGN_IN, sign_in, methods=["POST"]),
-        Route(SIGN_OUT, sign_out, methods=["POST"]),
+        Route(SIGN_IN, desk.form, methods=["GET"]),
+        Route(SIGN_IN, desk.sign_in, methods=["POST"]),
+        Route(SIGN_OUT, desk.sign_out, methods=["POST"]),
+        Route(PROVIDER, desk.back, methods=["GET"]),
+        Route(PROVIDER, desk.set_out, methods=["POST"]),
+        Route(INVITATION, desk.invitation, methods=["GET"]),
+        Route(INVITATION, desk.accept, methods=["POST"]),
     ]
 
 
-def page(refused: str = "", status: int = 200) -> HTMLResponse:
-    """Return the sign-in page, saying what was refused."""
-    told = f'<p class="refused" role="alert">{escape(refused)}</p>' if refused else ""
-    return HTMLResponse(PAGE.format(style=STYLE, refused=told, action=SIGN_IN), status)
+class _Doorway:
+    """Answers what comes before the gate."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._reception = reception
+        self._out = f"{reception.cookie}_out"
+
+    async def form(self, request: Request) -> Response:
+        """Show the ways in."""
+        return await self._sign_in_page()
+
+    async def sign_in(self, request: Request) -> Response:
+        """Sign in by token, or by name and password."""
+        fields = await _fields(request)
+        if fields is None:
+            return await self._sign_in_page(TOO_LONG, 413)
+        try:
+            if "password" not in fields:
+                return await self._admitted(request, fields.get("token", "").strip())
+            form = _made(PasswordForm, name=fields.get("name", ""), password=fields["password"])
+            begun = await run_in_threadpool(self._reception.begun, "/v1/sign-in/password", form, _address(request))
+            return await self._admitted(request, begun)
+        except errors.JaliError as failure:
+            return await self._sign_in_page(*_told(failure, "password" in fields))
+
+    async def set_out(self, request: Request) -> Response:
+        """Send the browser to a provider; a cookie of its own knows it again, which comes with a link from there."""
+        fields = await _fields(request)
+        if fields is None:
+            return await self._sign_in_page(TOO_LONG, 413)
+        scheme = "https" if self._reception.secure else "http"
+        try:
+            back = f"{scheme}://{request.headers['host']}{PROVIDER}"
+            form = _made(DetourForm, provider=fields.get("provider", ""), redirect_uri=back)
+            invitation = fields.get("invitation", "").strip() or None
+            url, out = await run_in_threadpool(self._reception.set_out, form, invitation, _address(request))
+        except errors.JaliError as failure:
+            return await self._sign_in_page(*_told(failure, True))
+        reply = doorway.onward(url, "To your provider", "You sign in there, and come back here.", "Go on")
+        self._keep(reply, self._out, out, DETOUR_S, "/session/", "lax")
+        return reply
+
+    async def back(self, request: Request) -> Response:
+        """Take the browser back from a provider, if it is the one that was sent out."""
+        brought, out = request.query_params, request.cookies.get(self._out)
+        try:
+            begun = await run_in_threadpool(
+                self._reception.back,
+                out,
+                brought.get("state", ""),
+                brought.get("code", ""),
+                brought.get("iss"),
+                _address(request),
+            )
+            reply = await self._admitted(request, begun, onward=True)
+        except errors.JaliError as failure:
+            reply = await self._sign_in_page(*_told(failure, True))
+        reply.delete_cookie(self._out, path="/session/", httponly=True, samesite="lax", secure=self._reception.secure)
+        return reply
+
+    async def invitation(self, request: Request) -> Response:
+        """Ask for an invitation."""
+        return doorway.accept(await run_in_threadpool(self._reception.ways))
+
+    async def accept(self, request: Request) -> Response:
+        """Take up an invitation with a password."""
+        fields = await _fields(request)
+        refused, status = TOO_LONG, 413
+        if fields is not None:
+            try:
+                if fields.get("password", "") != fields.get("again", ""):
+                    raise errors.InvalidRequest("The two passwords are not the same.", field="again")
+                form = _made(
+                    Acceptance,
+                    invitation=fields.get("invitation", "").strip(),
+                    password=fields.get("password", ""),
+                )
+                path = "/v1/sign-in/invitation"
+                begun = await run_in_threadpool(self._reception.begun, path, form, _address(request))
+                return await self._admitted(request, begun)
+            except errors.JaliError as failure:
+                refused, status = _told(failure, True)
+        return doorway.accept(await run_in_threadpool(self._reception.ways), refused, status)
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session here and, if it was begun here, at the node."""
+        await run_in_threadpool(self._reception.dismiss, request.cookies.get(self._reception.cookie))
+        reply = RedirectResponse(SIGN_IN, 303)
+        reply.delete_cookie(
+            self._reception.cookie, path="/", httponly=True, samesite="strict", secure=self._reception.secure
+        )
+        return reply
+
+    async def _admitted(self, request: Request, token: str | SessionToken, onward: bool = False) -> Response:
+        """Begin a stay here. Whoever the node knows, but who decides nothing, is told the way."""
+        begun_here = isinstance(token, SessionToken)
+        text = token.token if isinstance(token, SessionToken) else token
+        try:
+            session_id = await run_in_threadpool(self._reception.admit, text, begun_here)
+        except errors.AccessDenied:
+            if begun_here:
+                return doorway.told("Welcome", MEANT_FOR_PYTHON)
+            raise
+        await run_in_threadpool(self._reception.dismiss, request.cookies.get(self._reception.cookie))
+        reply: Response = RedirectResponse("/", 303)
+        if onward:
+            reply = doorway.onward("/", "Signed in", "You are back from your provider.", "To the review desk")
+        self._keep(reply, self._reception.cookie, session_id, LIFETIME_S, "/", "strict")
+        return reply
+
+    def _keep(self, reply: Response, name: str, value: str, seconds: float, path: str, samesite: str) -> None:
+        reply.set_cookie(
+            name,
+            value,
+            max_age=int(seconds),
+            path=path,
+            httponly=True,
+            samesite="lax" if samesite == "lax" else "strict",
+            secure=self._reception.secure,
+        )
+
+    async def _sign_in_page(self, refused: str = "", status: int = 200) -> Response:
+        return doorway.sign_in(await run_in_threadpool(self._reception.ways), refused, status)
 
 
-async def _token(request: Request) -> str | None:
-    """Return the form's token, or None if the form is too long to hold one."""
+async def _fields(request: Request) -> Fields | None:
+    """Return the form's fields, or None if it is too long to hold any of them."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > FORM_BYTES_MAX:
             return None
-    fields = parse_qs(body.decode("utf-8", "replace"))
-    return fields.get("token", [""])[0].strip()
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}
 
 
-def _told(failure: errors.JaliError) -> tuple[str, int]:
+def _made(form: type[Form], **fields: str) -> Form:
+    try:
+        return form(**fields)
+    except ValidationError:
+        raise errors.InvalidRequest(TOO_LONG) from None  # its own text would show what was typed
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _told(failure: errors.JaliError, by_person: bool) -> tuple[str, int]:
     match failure:
         case errors.TokenExpired():
             return "This token has expired. Make a new one beside the node.", 401
+        case errors.NotSignedIn() if by_person:
+            return str(failure)[:1].upper() + str(failure)[1:] + ".", 401
         case errors.NotSignedIn():
             return "The node does not know this token. Was all of it copied?", 401
+        case errors.TooManyAttempts():
+            return f"Too many attempts. Wait {failure.facts.get('wait_s', 60)} seconds, then try again.", 429
+        case errors.AccessDenied() if by_person:
+            return str(failure), 403
         case errors.AccessDenied():
             return "This is not an owner's token. Only the data's owners review requests.", 403
+        case errors.InvalidRequest():
+            return str(failure), 400
         case errors.NodeUnreachable() | errors.NodeUnavailable():
             return "The node does not answer now. Try again in a moment.", 503
         case _:

@@ -38,6 +38,7 @@ class Transport:
         token: the bearer token, or None for what needs none.
         ca: a file with the certificate authority that signed the node's certificate, if it is a private one.
         client: an httpx2 client to use instead, for tests; its own base_url and certificates then count.
+        forwarded_for: whose requests these are, for a portal that the node believes; it slows down guessing by address.
 
     Raises:
         InsecureAddress: the address would send a token in the clear, or carries a password itself.
@@ -51,7 +52,9 @@ class Transport:
         *,
         ca: str | Path | None = None,
         client: httpx2.Client | None = None,
+        forwarded_for: str | None = None,
     ) -> None:
+        self.forwarded_for = forwarded_for
         self.url = url.rstrip("/") if client is not None else checked_address(url)
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
             raise errors.NotSignedIn("the token has characters that no token has; was all of it copied?", field="token")
@@ -125,6 +128,8 @@ class Transport:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
+        if self.forwarded_for:
+            headers["X-Forwarded-For"] = self.forwarded_for
         try:
             return self._client.request(
                 method, path, headers=headers, timeout=_timeout(timeout_s), follow_redirects=False, **request

@@ -140,7 +140,7 @@ class Visitor:
     def sign_in(self) -> None:
         self.page.goto(self.clinic.portal)
         self.page.get_by_label("Your API token").fill(self.clinic.owner_token)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in by token").click()
         self.page.get_by_role("heading", name="Inbox").wait_for()
 
     @property

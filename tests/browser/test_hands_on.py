@@ -45,7 +45,7 @@ def test_an_owner_approves_the_demos_model_in_the_portal_and_sees_it_done(
     page.set_default_timeout(30_000)
     page.goto(found["portal"])
     page.get_by_label("Your API token").fill(token)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in by token").click()
     page.get_by_role("link", name="Review").first.click()
     expect(page.get_by_text("asks to train a model on doctor_visits")).to_be_visible()
     expect(page.get_by_text("Left now")).to_be_visible()

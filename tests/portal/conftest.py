@@ -75,9 +75,15 @@ class Portal:
 
 
 @pytest.fixture
-def portal(build_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+def portal_before(build_house: Callable[..., Any]) -> Callable[..., Portal]:
+    """Return a builder of portals, before nodes of these settings."""
+    return lambda **settings: Portal(build_house(cap=3.0, **settings))
+
+
+@pytest.fixture
+def portal(portal_before: Callable[..., Portal], monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     """Return a portal, with its owner signed in."""
-    opened = Portal(build_house(cap=3.0))
+    opened = portal_before()
     opened.sign_in()
     monkeypatch.setattr(visit, "cookie", lambda: opened.session)
     monkeypatch.setattr(reception, "_opened", [opened.reception])
