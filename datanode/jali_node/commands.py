@@ -155,6 +155,36 @@ def verify_ledger(folder: Path) -> None:
     click.echo("What this shows: records are unaltered since somebody else noted that head. Not that noise was honest.")
 
 
+@node.command("backup")
+@folder_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@refusals_as_errors
+def backup_command(folder: Path, file: Path) -> None:
+    """Write the node into FILE, also while it serves: key, settings, records, snapshots."""
+    from jali_node.actions.operations.backup import back_up
+
+    with opened(folder) as opened_node:
+        entries = back_up(opened_node, file)
+    click.echo(f"{file}: {entries} entries of the ledger, with the node's key. Keep it as you keep the tables.")
+
+
+@node.command("restore")
+@folder_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@refusals_as_errors
+def restore_command(folder: Path, file: Path) -> None:
+    """Make a node of the backup FILE in a new folder, on an empty database; check its ledger."""
+    from jali_node.actions.operations.backup import restore, unpack
+
+    facts = unpack(file, folder.resolve())
+    with opened(folder) as opened_node:
+        report = restore(opened_node, file, facts)
+    if not report.valid:
+        raise click.ClickException(f"restored, but the ledger departs at entry {report.broken_at}: {report.reason}")
+    click.echo(f"restored into {folder}: {report.entries} entries follow from each other, as of {facts['taken_at']}")
+    click.echo("What was spent after the backup is not in it: do not serve it beside, or instead of, a newer node.")
+
+
 @node.command("audit")
 @folder_option
 @click.option("--kind", "kinds", multiple=True, help="Such as request.decided, or signin. for all that begin so.")

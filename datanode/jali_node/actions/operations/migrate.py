@@ -40,5 +40,10 @@ def _config() -> Config:
     return config
 
 
+def head() -> str:
+    """Return the revision that this release's tables are of."""
+    return _head(_config())
+
+
 def _head(config: Config) -> str:
     return ScriptDirectory.from_config(config).get_current_head() or ""
