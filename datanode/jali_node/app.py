@@ -75,7 +75,7 @@ def open_node(settings: Settings) -> Node:
     return Node(
         node_id=keys.node_id(keys.load(settings.key_path)),
         settings=settings,
-        database=Database(settings.url),
+        database=Database(settings.url, settings.database_wait_s),
         engines=Engines.of(
             Warehouse(settings.folder, settings.memory_limit, settings.threads),
             {name: url.get_secret_value() for name, url in settings.sources.items()},

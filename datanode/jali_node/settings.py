@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     folder: Path
     name: str = Field(default="data node", min_length=1, max_length=200)
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite in the folder if unset")
+    database_wait_s: float = Field(default=10.0, ge=0.1, le=60, description="for a lock of the node's own database")
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)

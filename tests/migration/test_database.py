@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from jali_node.actions.operations.migrate import migrate
 from jali_node.errors import NodeUnavailable
-from jali_node.store.database import BUSY_TIMEOUT_S, Database
+from jali_node.store.database import WAIT_S, Database
 from jali_node.tables import MemberRow, ProjectRow
 
 
@@ -42,7 +42,7 @@ def test_sqlite_is_durable_and_checks_keys_on_every_connection(sqlite: Database)
         "synchronous": 2,
         "foreign_keys": 1,
         "recursive_triggers": 1,
-        "busy_timeout": 1000 * BUSY_TIMEOUT_S,
+        "busy_timeout": 1000 * WAIT_S,
     }
     with sqlite.engine.connect() as first, sqlite.engine.connect() as second:
         for connection in (first, second):

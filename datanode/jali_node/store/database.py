@@ -3,31 +3,41 @@
 SQLite writers take the lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes later would fail
 against a concurrent one. PostgreSQL writers lock the rows they change (SELECT ... FOR UPDATE), and its readers see one
 state throughout (REPEATABLE READ), as SQLite's do: a chain that grows while it is walked is not a broken one.
+
+Nobody waits for a lock, or for a connection, longer than `wait_s`. A SQLite file that was removed or replaced under a
+node is not written to any more: what is written to a file without a name is lost when the last process closes it.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm import Session
 
 from jali_node.errors import NodeUnavailable
 
-BUSY_TIMEOUT_S = 30
+WAIT_S = 10.0
 _WRITES = "jali_writes"
 
 
 class Database:
     """The node's own tables. Cheap to share between threads; a session is not."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wait_s: float = WAIT_S) -> None:
         self.url: URL = make_url(url)
-        self.engine: Engine = create_engine(self.url, **_options(self.url))
+        self.engine: Engine = create_engine(self.url, pool_timeout=wait_s, **_options(self.url, wait_s))
         if self.url.get_backend_name() == "sqlite":
+            assert self.url.database is not None  # noqa: S101 - a file, not :memory:
+            same = _SameFile(Path(self.url.database))
+            event.listen(self.engine, "do_connect", same.refuse_unless_here)
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", same.remember)
+            event.listen(self.engine, "begin", same.refuse_unless_here)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._still = self.engine
         else:
@@ -57,18 +67,43 @@ class Database:
 def _node_unavailable_if_down() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        if error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError"):
+    except (DBAPIError, sqlite3.OperationalError, TimeoutError) as error:
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if lost or type(error).__name__ in ("OperationalError", "InterfaceError", "DatabaseError", "TimeoutError"):
             raise NodeUnavailable("the node's own database does not answer; what was begun stays spent") from error
         raise
 
 
-def _options(url: URL) -> dict[str, Any]:
+class _SameFile:
+    """Holds connections to the file that was opened first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: int | None = None
+
+    def remember(self, *_: Any) -> None:
+        """Note which file it is."""
+        self._known = self._known or self._here()
+
+    def refuse_unless_here(self, *_: Any) -> None:
+        """Raise what SQLite raises when it cannot go on."""
+        if self._known is not None and self._here() != self._known:
+            raise sqlite3.OperationalError("the database's file was removed or replaced while the node was running")
+
+    def _here(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
+
+
+def _options(url: URL, wait_s: float) -> dict[str, Any]:
     quiet = {"hide_parameters": True}  # what is stored does not belong into the text of an error
     if url.get_backend_name() == "sqlite":
-        return {**quiet, "connect_args": {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}}
-    durable = {"options": "-c synchronous_commit=on"}  # `begin` must outlive the machine, whatever the server's default
-    return {**quiet, "pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": durable}
+        return {**quiet, "connect_args": {"timeout": wait_s, "check_same_thread": False}}
+    durable = "-c synchronous_commit=on"  # `begin` must outlive the machine, whatever the server's default
+    given = {"options": f"{durable} -c lock_timeout={int(wait_s * 1000)}", "connect_timeout": max(2, round(wait_s))}
+    return {**quiet, "pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": given}
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
@@ -78,7 +113,6 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "recursive_triggers=ON",  # else INSERT OR REPLACE removes an entry without its trigger
-        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
