@@ -184,7 +184,15 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         return f"{self.card.name} · {self.card.title} · at {self._remote.info.name}"
 
     def _facts(self) -> list[str]:
-        return [self._unit(), *([self.card.description] if self.card.description else []), self._timing()]
+        description = [self.card.description] if self.card.description else []
+        return [self._unit(), *description, *self._withdrawn(), self._timing()]
+
+    def _withdrawn(self) -> list[str]:
+        """Say that entities were taken out, and what that does not undo."""
+        if self.card.withdrawn_at is None:
+            return []
+        said = f"entities withdrew, and were taken out on {self.card.withdrawn_at:%d %B %Y}"
+        return [f"{said}; answers and models released before remain as they are"]
 
     def _unit(self) -> str:
         """Say whom the answers protect, and how many there are."""

@@ -19,7 +19,7 @@ from jali_node.engine.dialect import DuckDB
 from jali_node.engine.file import File, parts, suffix_of
 from jali_node.engine.tally import Asked, Bins, Categories, KeyCounts, Presence, Tally
 from jali_node.errors import InvalidRequest
-from jali_node.sources import csv, parquet
+from jali_node.sources import csv, parquet, quoted
 
 _DIALECT = DuckDB(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
@@ -81,6 +81,37 @@ class Warehouse:
                 f"the file cannot be read with the declared columns ({kind})", field="table"
             ) from error
         return snapshot
+
+    def without(
+        self, version: str, snapshot: Snapshot, entity: str, ids: Sequence[str] | Sequence[int]
+    ) -> tuple[Snapshot, int]:
+        """Write down a snapshot's rows without those of some entities, as another version.
+
+        Returns:
+            the new snapshot, and of how many of these entities there were rows: for the owner's eyes alone.
+
+        Raises:
+            InvalidRequest: the rows cannot be read; no value is named.
+        """
+        self._attach(snapshot)
+        target = self._folder / "snapshots" / f"{version}.bounded.parquet"
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        view, column = quoted(snapshot.version), quoted(entity)
+        try:
+            with self._cursor() as cursor:
+                cursor.execute("CREATE TEMP TABLE gone AS SELECT DISTINCT unnest($1) AS id", [list(ids)])
+                found = cursor.execute(
+                    f"SELECT count(*) FROM gone WHERE id IN (SELECT {column} FROM {view})"  # noqa: S608 - quoted names
+                ).fetchall()
+                cursor.execute(
+                    f"CREATE TEMP TABLE kept AS SELECT * FROM {view} "  # noqa: S608 - quoted names
+                    f"WHERE {column} NOT IN (SELECT id FROM gone)"
+                )
+                cursor.table("kept").write_parquet(str(target))
+                cursor.execute("DROP TABLE kept; DROP TABLE gone")
+        except duckdb.Error as error:
+            raise InvalidRequest(f"the rows cannot be read ({type(error).__name__})", field="table") from None
+        return Snapshot(version, File.of(target), snapshot.columns), int(found[0][0])
 
     def tallies(
         self, snapshot: Snapshot, tallies: Sequence[Asked], selection: Selection = ALL_ROWS

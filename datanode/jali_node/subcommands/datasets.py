@@ -34,4 +34,32 @@ def unhide_command(folder: Path, name: str) -> None:
     click.echo(f"{name} is shown to everybody who is signed in")
 
 
-COMMANDS = (hide_command, unhide_command)
+@click.command("withdraw")
+@folder_option
+@click.argument("name")
+@click.option(
+    "--ids",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="A file with the ids of the entities that withdraw, one a line. They are recorded nowhere.",
+)
+@refusals_as_errors
+def withdraw_command(folder: Path, name: str, ids: Path) -> None:
+    """Make a version of NAME without the entities that withdrew their consent, on the same account."""
+    from jali_node.actions.datasets.withdraw_entities import withdraw
+
+    with opened(folder) as node:
+        done = withdraw(node, name, ids)
+    click.echo(f"{name}: version {done.dataset.version} is without them; {done.found} of {done.named} ids had rows")
+    click.echo("The node's copies of earlier versions are deleted; your table and your file of ids are as they were.")
+    for what, remaining in (("answers", done.releases), ("models", done.jobs)):
+        if remaining:
+            click.echo(f"released before, and remaining ({len(remaining)} {what}):")
+            click.echo("\n".join(f"  {each}" for each in remaining))
+    if not done.releases and not done.jobs:
+        click.echo("Nothing was released about it before.")
+    if done.same_people:
+        click.echo(f"The same population is in: {', '.join(done.same_people)}. Withdraw them there too.")
+
+
+COMMANDS = (hide_command, unhide_command, withdraw_command)

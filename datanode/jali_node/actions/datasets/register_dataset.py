@@ -57,7 +57,7 @@ def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
         InvalidRequest: unknown population, another population than before, a file that the card does not fit.
     """
     version_id, bound = new_id(PREFIX_VERSION), _checked(node, card)
-    return _stored(node, node.warehouse.register(version_id, table, card.columns, bound), card)
+    return stored(node, node.warehouse.register(version_id, table, card.columns, bound), card)
 
 
 def link_dataset(
@@ -78,7 +78,7 @@ def link_dataset(
     """
     link = Link(SPARK if source == SPARK else POSTGRESQL, source, table, snapshot)
     bound = _checked(node, card)
-    return _stored(node, node.engines.link(new_id(PREFIX_VERSION), link, card.columns, bound, scratch), card)
+    return stored(node, node.engines.link(new_id(PREFIX_VERSION), link, card.columns, bound, scratch), card)
 
 
 def _checked(node: Node, card: Card) -> Bound | None:
@@ -89,7 +89,8 @@ def _checked(node: Node, card: Card) -> Bound | None:
         return _bound(population, card)
 
 
-def _stored(node: Node, version: Snapshot | Linked, card: Card) -> Dataset:
+def stored(node: Node, version: Snapshot | Linked, card: Card, *, withdrawn: bool = False) -> Dataset:
+    """Make a table's present state the dataset's current version; say whether entities have withdrawn from it."""
     version_id = version.version
     if card.rows is not None:
         card = card.model_copy(update={"rows": two_digits(card.rows)})
@@ -105,6 +106,10 @@ def _stored(node: Node, version: Snapshot | Linked, card: Card) -> Dataset:
             population=dataset.population_id,
             card=digest(card.model_dump(mode="json")),
         )
+        if withdrawn:
+            dataset.withdrawn_at = datetime.now(UTC)
+            session.flush()
+            audit.record(session, audit.DATASET_WITHDRAWN, dataset=dataset.id, version=version_id)
         registered = catalog.registered(session, dataset.id)
     if node.settings.timed_release:
         twin_of(node, registered)
