@@ -17,8 +17,6 @@ EXPIRIES = (7, 30, 90, 180, 365)
 EPSILON_STEP = 0.1
 EPSILON_MIN = 0.01
 REASON_CHARS = 4000
-SEND = "Ctrl+Enter"
-"""Sends a decision from anywhere on the page."""
 
 
 def draw(desk: "DeskNow", request: AccessRequest, cost_of: "CostOf", cap: float) -> None:
@@ -91,7 +89,7 @@ def _send_form(desk: "DeskNow", request: AccessRequest, choice: str, quota: floa
             height=80 if choice == GRANT else 120,
         )  # fmt: skip
         st.form_submit_button(
-            button[choice], type="primary", width="stretch", shortcut=SEND, on_click=_record,
+            button[choice], type="primary", width="stretch", on_click=_record,
             args=(desk, request, choice, key, quota, days),
         )  # fmt: skip
 

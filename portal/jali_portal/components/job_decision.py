@@ -7,7 +7,7 @@ import streamlit as st
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording, words
 from jali_portal.components import cost_gauge
-from jali_portal.components.decision_form import CHANGES, DENY, REASON_CHARS, SEND, sent
+from jali_portal.components.decision_form import CHANGES, DENY, REASON_CHARS, sent
 from jali_portal.components.outcome import Outcome, told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels.cost import Cost
@@ -36,7 +36,7 @@ def draw(desk: Callable[[], Desk], job: Job, cost: Cost) -> None:
                 label.get(str(choice), "Reason, which the asker reads"), max_chars=REASON_CHARS, key=key, height=90
             )
             st.form_submit_button(
-                button.get(str(choice), "Deny the job"), type="primary", width="stretch", shortcut=SEND,
+                button.get(str(choice), "Deny the job"), type="primary", width="stretch",
                 on_click=_record, args=(desk, job, OUTCOMES[str(choice)], key),
             )  # fmt: skip
 

@@ -78,7 +78,7 @@ def _discussion(desk: "DeskNow", wish: AccessRequest | Job, now: datetime, zone:
         key = f"text-{wish.id}"
         with st.form(f"say-{wish.id}", border=False, clear_on_submit=True):
             st.text_area("Comment, which the asker reads", max_chars=COMMENT_CHARS, key=key, height=90)
-            st.form_submit_button("Comment", shortcut="Alt+Enter", on_click=_say, args=(desk, wish, key))
+            st.form_submit_button("Comment", on_click=_say, args=(desk, wish, key))
 
 
 def _say(desk: "DeskNow", wish: AccessRequest | Job, key: str) -> None:
