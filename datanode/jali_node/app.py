@@ -18,13 +18,14 @@ from jali.wire.request import RequestKind
 from jali_node import errors, keys
 from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
-from jali_node.actions.operations.recover import recover
+from jali_node.actions.operations.recover import recover, refuse_if_incomplete
 from jali_node.actions.wishes.expire import expire
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errands import Errands
-from jali_node.errors import Refused
+from jali_node.errors import LedgerIncomplete, Refused
+from jali_node.ledger.witness import Witness
 from jali_node.node import Node
 from jali_node.observe.metrics import Metrics
 from jali_node.observe.requests import Requests
@@ -32,6 +33,7 @@ from jali_node.routes import (
     about,
     audit,
     datasets,
+    freezes,
     jobs,
     ledger,
     notices,
@@ -63,6 +65,7 @@ ROUTERS = tuple(
         requests,
         jobs,
         ledger,
+        freezes,
         audit,
         policies,
         notices,
@@ -72,10 +75,13 @@ ROUTERS = tuple(
 
 def open_node(settings: Settings) -> Node:
     """Return the node of a folder, ready to act."""
+    key = keys.load(settings.key_path)
+    witness = Witness(settings.checkpoint_path, key)
     return Node(
-        node_id=keys.node_id(keys.load(settings.key_path)),
+        node_id=keys.node_id(key),
         settings=settings,
-        database=Database(settings.url, settings.database_wait_s),
+        database=Database(settings.url, settings.database_wait_s, witness),
+        witness=witness,
         engines=Engines.of(
             Warehouse(settings.folder, settings.memory_limit, settings.threads),
             {name: url.get_secret_value() for name, url in settings.sources.items()},
@@ -89,14 +95,20 @@ def open_node(settings: Settings) -> Node:
 def create_app(settings: Settings) -> FastAPI:
     """Return a node's application. It settles what a killed process left behind before it serves.
 
+    Where the ledger lacks entries, as after a restore, it serves what it has and spends nothing.
+
     Raises:
         NodeUnavailable: the database's schema is of another release.
     """
     node = open_node(settings)
     try:
         refuse_unless_migrated(node.database)
+        refuse_if_incomplete(node)
         settled, freed = recover(node)
         expire(node)
+    except LedgerIncomplete as refused:
+        log.error("nothing will be spent: %s", refused.detail)
+        settled = freed = 0
     except Refused:
         node.close()
         raise

@@ -16,7 +16,7 @@ from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-from jali_node.subcommands import datasets, projects
+from jali_node.subcommands import datasets, ledgers, projects
 
 
 @click.group()
@@ -90,6 +90,8 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
 @refusals_as_errors
 def worker(folder: Path, stop_with_parent: bool) -> None:
     """Train approved jobs until stopped. Needs jali[train]."""
+    from jali_node.actions.operations.recover import refuse_if_incomplete
+
     try:
         from jali_node.worker import work
     except ImportError as error:
@@ -101,6 +103,7 @@ def worker(folder: Path, stop_with_parent: bool) -> None:
     if stop_with_parent:
         threading.Thread(target=_set_at_end_of_input, args=(ended,), daemon=True).start()
     with opened(folder) as opened_node:
+        refuse_if_incomplete(opened_node)
         try:
             work(opened_node, ended, click.echo)
         except KeyboardInterrupt:
@@ -138,23 +141,6 @@ def notify(folder: Path, dead: bool, notice_id: str | None, secret: bool) -> Non
     click.echo(f"{done.sent} sent, {done.again} failed and will be tried again, {done.dead} given up")
 
 
-@node.command("verify-ledger")
-@folder_option
-@refusals_as_errors
-def verify_ledger(folder: Path) -> None:
-    """Walk the hash chain, and hold every account against it."""
-    from jali_node.actions.operations.read_ledger import checked
-
-    with opened(folder) as opened_node:
-        report = checked(opened_node.database)
-    if not report.valid:
-        where = f" at entry {report.broken_at}" if report.broken_at else ""
-        raise click.ClickException(f"the ledger departs{where}: {report.reason}")
-    click.echo(f"{report.entries} entries follow from each other, and every account is what they add up to")
-    click.echo(f"head {report.head}")
-    click.echo("What this shows: records are unaltered since somebody else noted that head. Not that noise was honest.")
-
-
 @node.command("backup")
 @folder_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -171,18 +157,32 @@ def backup_command(folder: Path, file: Path) -> None:
 @node.command("restore")
 @folder_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The newest checkpoint: the old folder's checkpoint.json, or one that somebody downloaded.",
+)
 @refusals_as_errors
-def restore_command(folder: Path, file: Path) -> None:
-    """Make a node of the backup FILE in a new folder, on an empty database; check its ledger."""
+def restore_command(folder: Path, file: Path, checkpoint: Path | None) -> None:
+    """Make a node of the backup FILE in a new folder, on an empty database; check its ledger.
+
+    What was spent after the backup is not in it. So it spends nothing until --checkpoint, or `jali node ledger`, shows
+    that nothing is missing.
+    """
     from jali_node.actions.operations.backup import restore, unpack
+    from jali_node.actions.operations.recover import standing_after
 
     facts = unpack(file, folder.resolve())
     with opened(folder) as opened_node:
         report = restore(opened_node, file, facts)
+        lacks = standing_after(opened_node, checkpoint)
     if not report.valid:
         raise click.ClickException(f"restored, but the ledger departs at entry {report.broken_at}: {report.reason}")
     click.echo(f"restored into {folder}: {report.entries} entries follow from each other, as of {facts['taken_at']}")
-    click.echo("What was spent after the backup is not in it: do not serve it beside, or instead of, a newer node.")
+    click.echo("Do not serve it beside the node that it was taken from: each would spend what the other has.")
+    if lacks:
+        raise click.ClickException(f"restored, but nothing will be spent: {lacks}")
+    click.echo("it holds everything that the checkpoint knows, so it can go on")
 
 
 @node.command("audit")
@@ -541,7 +541,7 @@ def _set_at_end_of_input(ended: threading.Event) -> None:
 
 for command in datasets.COMMANDS:
     dataset.add_command(command)
-for part in (projects.project,):
+for part in (projects.project, *ledgers.COMMANDS):
     node.add_command(part)
 
 COMMANDS = (node,)

@@ -24,6 +24,7 @@ Refused
 ├── GrantRequired         403
 ├── BudgetExhausted       403
 ├── ProjectEnded          403
+├── Frozen                403  a node, an account, a dataset or a grant is stopped until it is unfrozen
 ├── UnknownDataset        404
 ├── UnknownResource       404
 ├── DatasetChanged        409  the file is no longer the one that was registered
@@ -33,6 +34,7 @@ Refused
 ├── BodyTooLarge          413
 ├── TooManyAttempts       429  to sign in; the detail says how long to wait
 ├── NodeUnavailable       503  the node's own database does not answer
+│   └── LedgerIncomplete      503  the ledger lacks entries, as after a restore: nothing is spent until its owner acts
 └── ApprovalRequired      202  not a refusal: an owner has been asked
 """
 
@@ -189,6 +191,12 @@ class ProjectEnded(Refused):
     code, status = Code.PROJECT_ENDED, 403
 
 
+class Frozen(Refused):
+    """The owner has stopped this for now; `facts` say what, since when, and which account."""
+
+    code, status = Code.FROZEN, 403
+
+
 class UnknownDataset(Refused):
     """There is no such dataset, or it is not for this person to know of."""
 
@@ -241,6 +249,12 @@ class NodeUnavailable(Refused):
     """The node's own database does not answer. What was begun stays spent."""
 
     code, status = Code.NODE_UNAVAILABLE, 503
+
+
+class LedgerIncomplete(NodeUnavailable):
+    """The ledger lacks entries that its last checkpoint knows; its owner has to act before anything is spent."""
+
+    code, status = Code.LEDGER_INCOMPLETE, 503
 
 
 class ApprovalRequired(Refused):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Snapshot, Warehouse
+from jali_node.ledger.witness import Witness
 from jali_node.repeats import Repeats
 from jali_node.settings import Settings
 from jali_node.store.database import Database
@@ -19,6 +20,7 @@ class Node:
     settings: Settings
     database: Database
     engines: Engines
+    witness: Witness
     turnstile: Turnstile = field(default_factory=Turnstile)
     departures: Departures = field(default_factory=Departures)
     repeats: Repeats = field(default_factory=Repeats)

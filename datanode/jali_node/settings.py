@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     name: str = Field(default="data node", min_length=1, max_length=200)
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite in the folder if unset")
     database_wait_s: float = Field(default=10.0, ge=0.1, le=60, description="for a lock of the node's own database")
+    checkpoint_file: Path | None = Field(
+        default=None, description="where the newest checkpoint is kept; better on another disk than the database"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
@@ -73,6 +76,11 @@ class Settings(BaseSettings):
     def idle(self) -> timedelta:
         """How long a session may go unused."""
         return timedelta(hours=self.session_idle_hours)
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the newest checkpoint is kept, outside the database."""
+        return self.folder / (self.checkpoint_file or "checkpoint.json")
 
     @property
     def key_path(self) -> Path:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -257,5 +258,33 @@ def demo(exit_at_once: bool, hands_on: bool) -> None:
     sys.exit(show.run(exit_at_once=exit_at_once, hands_on=hands_on))
 
 
-COMMANDS = (demo, login, logout, password, token)
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ledger", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An exported ledger.")
+@click.option("--profile", "name", help="The profile of the node to ask; the usual one if not given.")
+def verify(files: tuple[Path, ...], ledger: Path | None, name: str | None) -> None:
+    """Hold checkpoints (FILES) against their node's chain, or without the node against --ledger.
+
+    A checkpoint is what `node.checkpoint("FILE")` saved. With several, a change is found between two of them; against
+    an exported ledger, at its very entry.
+    """
+    from jali import checkpoint
+    from jali.wire.walk import walked
+
+    kept = [checkpoint.read(file) for file in files]
+    if ledger is not None:
+        report = walked(checkpoint.exported(ledger), checkpoint.known(kept))
+        where = str(ledger)
+    else:
+        from jali.node import connect
+
+        node = connect(profile=name)
+        report, where = node.verify(*kept), str(node.info.name)
+    if not report.valid:
+        raise click.ClickException(f"{where}: {report.describe()}")
+    click.echo(f"{where}: {report.describe()}")
+    click.echo("This shows that records are unaltered since the checkpoint was signed; not that noise was honest.")
+
+
+COMMANDS = (demo, login, logout, password, token, verify)
 """What the SDK adds to the command line."""

@@ -10,6 +10,7 @@
     │   ├── ProjectEnded       the project is over: nothing is asked for it any more
     │   ├── ApprovalRequired   the owner decides each time; facts name the request
     │   ├── BudgetExhausted    the quota or the population's cap has no room for this price
+    │   ├── Frozen             the owner has stopped the node, an account, a dataset or a grant for now
     │   ├── EpsilonTooSmall    no noise is large enough for a price this small
     │   ├── AnswerUseless      the noise would cover all that the answer could be; nothing was spent
     │   ├── InvalidRequest     an input has the wrong form; field names it
@@ -24,6 +25,7 @@
     │   ├── DecisionOutdated   the request changed after it was read
     │   ├── JobChanged         the job is no longer what its owner approved
     │   ├── ExtraMissing       the node lacks what the job needs
+    │   ├── LedgerIncomplete   the node was restored and lacks records: its owner has to act
     │   └── NodeUnavailable    the node answered that it cannot work now
     ├── NodeUnreachable        nobody answered, or not in time
     ├── UnexpectedReply        an answer that is not of the wire's form
@@ -33,6 +35,7 @@
     ├── AmbiguousProject       several projects, none chosen
     ├── NotOffered             the node does not announce this statistic, or Jali has no such thing
     ├── NotPromised            an accuracy that cannot be promised before something else is asked
+    ├── NotGenuine             a checkpoint that its node has not signed
     ├── NotTransportable       a model holds what cannot travel as data
     ├── NotCombinable          the nodes' public facts differ
     ├── PartlyAnswered         a federation's question was answered by some nodes only
@@ -117,6 +120,13 @@ class BudgetExhausted(Refused):
     """The quota or the population's cap has no room for this price."""
 
 
+class Frozen(Refused):
+    """The owner has stopped the node, an account, a dataset or a grant for now; `facts` say which.
+
+    Nothing was charged.
+    """
+
+
 class EpsilonTooSmall(Refused):
     """The price is too small for any noise that the node can draw."""
 
@@ -176,6 +186,10 @@ class ExtraMissing(Refused):
     """The node lacks what the job needs; its owner has to install it."""
 
 
+class LedgerIncomplete(Refused):
+    """The node was restored from a backup and lacks records, so it spends nothing until its owner has acted."""
+
+
 class NodeUnavailable(Refused):
     """The node cannot work now. What it had begun to charge stays charged; asking again is then free."""
 
@@ -213,6 +227,10 @@ class NotPromised(JaliError):
 
     Nothing was asked or charged.
     """
+
+
+class NotGenuine(JaliError):
+    """A checkpoint that is not signed by the node that it names, or that cannot be read."""
 
 
 class NotTransportable(JaliError):
@@ -254,10 +272,12 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.DECISION_OUTDATED: DecisionOutdated,
     Code.EPSILON_TOO_SMALL: EpsilonTooSmall,
     Code.EXTRA_MISSING: ExtraMissing,
+    Code.FROZEN: Frozen,
     Code.GRANT_REQUIRED: GrantRequired,
     Code.GRAPH_REFUSED: GraphRefused,
     Code.INVALID_REQUEST: InvalidRequest,
     Code.JOB_CHANGED: JobChanged,
+    Code.LEDGER_INCOMPLETE: LedgerIncomplete,
     Code.NODE_UNAVAILABLE: NodeUnavailable,
     Code.NOT_SIGNED_IN: NotSignedIn,
     Code.PROJECT_ENDED: ProjectEnded,

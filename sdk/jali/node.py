@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from jali import access, errors
+from jali import access, checkpoint, errors
 from jali import profile as profiles
 from jali.account import Account
 from jali.catalog import Catalog
@@ -18,10 +18,12 @@ from jali.projects import Projects
 from jali.transport import Transport
 from jali.wire import WIRE_VERSION
 from jali.wire.dataset import Dataset
+from jali.wire.ledger import ChainReport, Checkpoint, Links
 from jali.wire.node import NodeInfo
 from jali.wire.person import Me
 from jali.wire.project import Project
 from jali.wire.release import Release
+from jali.wire.walk import Walk
 
 
 def connect(
@@ -162,6 +164,68 @@ class Node:
     def jobs(self) -> list[access.JobRequest]:
         """Return the training jobs that were submitted here; they are discussed in the same way."""
         return access.jobs(self.transport)
+
+    def checkpoint(self, path: str | Path | None = None) -> Checkpoint:
+        """Return the ledger's last entry as it is now, signed by the node; keep it, and `verify` it later.
+
+        Args:
+            path: a file to save it to.
+
+        Raises:
+            NotGenuine: it is not signed by this node.
+            LedgerIncomplete: the node was restored and lacks records.
+
+        Example::
+
+            node.checkpoint("clinic.checkpoint")
+            node.verify("clinic.checkpoint")
+        """
+        found = self.transport.get("/v1/ledger/checkpoint", Checkpoint)
+        self._refuse_others(found)
+        if path is not None:
+            checkpoint.save(found, path)
+        return found
+
+    def verify(self, *kept: Checkpoint | str | Path) -> ChainReport:
+        """Follow the node's chain from its beginning, through kept checkpoints, to what the node signs now.
+
+        The records' digests are enough for that, so it works for whoever may not read the ledger. It shows that nothing
+        up to the last of the checkpoints was changed, removed or reordered since; not that noise was honest.
+
+        Args:
+            kept: checkpoints, or files that hold them.
+
+        Raises:
+            NotGenuine: a checkpoint is not signed by this node, or two contradict each other.
+        """
+        held = [each if isinstance(each, Checkpoint) else checkpoint.read(each) for each in kept]
+        for each in held:
+            self._refuse_others(each)
+        now = self.checkpoint()  # first: entries may be added meanwhile
+        walk = Walk(checkpoint.known(held))
+        for record in self._records():
+            if not walk.step(record):
+                return walk.report()
+        report = walk.report()
+        if report.valid and walk.passed.get(now.seq) != now.hash:
+            said = f"the node signs another hash for entry {now.seq} than its records lead to"
+            return report.model_copy(update={"valid": False, "broken_at": None, "reason": said})
+        return report
+
+    def _refuse_others(self, found: Checkpoint) -> None:
+        checkpoint.refuse_unless_genuine(found)
+        if found.node_id != self.info.node_id:
+            said = f"the checkpoint is of {found.node_id}, but {self.transport.url} is {self.info.node_id}"
+            raise errors.NotGenuine(said, field="node_id")
+
+    def _records(self) -> Iterator[str]:
+        place: int | None = 0
+        while place is not None:
+            page = self.transport.get("/v1/ledger/links", Links, params={"after": place})
+            yield from page.records
+            if page.next_after is not None and page.next_after <= place:
+                raise errors.UnexpectedReply(f"the chain's pages do not go on behind entry {place}")
+            place = page.next_after
 
     def releases(self) -> list[NoisyFigure | NoisyTable]:
         """Return the chosen project's stored answers; looking at them again costs nothing."""

@@ -1,6 +1,6 @@
 """The owner's half of the API: decide about requests, watch the populations' budgets, verify the ledger."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ from jali.wire.budget import PopulationBudget
 from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset, Visibility
 from jali.wire.discussion import CommentForm, Remark
+from jali.wire.freeze import Freeze, FreezeForm, RevokeForm
 from jali.wire.jobs.train import Job, JobDecision, JobStatus
-from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.ledger import ChainReport, LedgerEntry, LedgerPage
 from jali.wire.notice import Notice, NoticeState
 from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
 from jali.wire.project import MemberForm, Project, ProjectEnd, ProjectForm
 from jali.wire.request import AccessRequest, Decision, RequestStatus
+from jali.wire.walk import Walk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,6 +252,50 @@ class Owner:
         """
         return self._transport.put(f"/v1/datasets/{dataset.id}/visibility", built(Visibility, hidden=hidden), Dataset)
 
+    def freezes(self) -> list[Freeze]:
+        """Return everything that is stopped, revoked grants included, the newest first."""
+        return self._transport.get("/v1/freezes", list[Freeze])
+
+    def freeze(self, subject: str, reason: str) -> Freeze:
+        """Stop spending at once: what has not begun is refused, what has begun stays spent.
+
+        Args:
+            subject: "node" for everything, or the id of a population, an account, a dataset or a grant.
+            reason: what people who meet it are told.
+
+        Raises:
+            UnknownResource: there is no such thing.
+            DecisionOutdated: it is frozen already.
+
+        Example::
+
+            owner.freeze("node", "a query looked odd; we are reading the ledger")
+            owner.unfreeze("node")
+        """
+        return self._transport.post("/v1/freezes", built(FreezeForm, subject=subject, reason=reason), Freeze)
+
+    def unfreeze(self, subject: str) -> Freeze:
+        """Let it spend again, and return what it was stopped by. Rounds that were queued go on.
+
+        Raises:
+            UnknownResource: it is not frozen.
+            InvalidRequest: it is a grant that was revoked, which is for good.
+        """
+        return self._transport.post(f"/v1/freezes/{subject}/end", _Nothing(), Freeze)
+
+    def revoke(self, grant: str, reason: str) -> Freeze:
+        """End a grant for good, at once, and cancel its holder's jobs on the dataset for the project.
+
+        Args:
+            grant: its id, which the granted request names.
+            reason: what its holder is told.
+
+        Raises:
+            UnknownResource: there is no such grant.
+            DecisionOutdated: it was revoked already.
+        """
+        return self._transport.post(f"/v1/grants/{grant}/revocation", built(RevokeForm, reason=reason), Freeze)
+
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""
         return self._transport.get("/v1/populations", list[PopulationBudget])
@@ -319,10 +365,11 @@ class Owner:
             checkpoints: hashes by position that were noted earlier, outside the node.
         """
         said = self._transport.get("/v1/ledger/verification", ChainReport)  # first: entries may be added meanwhile
-        noted = dict(checkpoints or {})
-        passed: dict[int, str] = {0: GENESIS}
-        here = walked(self.ledger(), noted, passed)
-        return Verification(here, said, agrees=passed.get(said.entries) == said.head)
+        walk = Walk(checkpoints or {})
+        for entry in self.ledger():
+            if not walk.step_entry(entry):
+                break
+        return Verification(walk.report(), said, agrees=walk.passed.get(said.entries) == said.head)
 
 
 def _address(which: AuditFilter) -> dict[str, Any]:
@@ -339,45 +386,3 @@ def _refuse_without_reason(outcome: str, reason: str) -> None:
     wanted = {"denied": "a denial", "changes_asked": "asking for changes"}.get(outcome)
     if wanted and not reason.strip():
         raise errors.InvalidRequest(f"reason: {wanted} needs a reason, which the asker reads", field="reason")
-
-
-def walked(
-    entries: Iterable[LedgerEntry], checkpoints: Mapping[int, str], passed: dict[int, str] | None = None
-) -> ChainReport:
-    """Walk along a chain from its beginning and return where it first departs, if it does.
-
-    Args:
-        entries: in order.
-        checkpoints: hashes by position that must be passed.
-        passed: filled with the recomputed hash of each position.
-    """
-    seen = {} if passed is None else passed
-    head, count = GENESIS, 0
-    for entry in entries:
-        fault = _fault(entry, count + 1, head, checkpoints)
-        if fault:
-            return ChainReport(entries=count, head=head, valid=False, broken_at=count + 1, reason=fault)
-        head, count = entry.hash, count + 1
-        seen[count] = head
-    missing = max((place for place in checkpoints if place > count), default=None)
-    if missing is not None:
-        reason = f"the chain ends at entry {count}, but a checkpoint knows entry {missing}"
-        return ChainReport(entries=count, head=head, valid=False, broken_at=count + 1, reason=reason)
-    return ChainReport(entries=count, head=head, valid=True)
-
-
-def _fault(entry: LedgerEntry, seq: int, head: str, checkpoints: Mapping[int, str]) -> str:
-    """Return what is wrong with an entry, or nothing."""
-    if entry.seq != seq:
-        return f"expected entry {seq}, got {entry.seq}"
-    if entry.prev_hash != head:
-        return "it does not name its predecessor's hash"
-    try:
-        computed = chained(head, seq, entry_record(entry.kind, entry.v, entry.at, entry.body))
-    except TypeError as failure:
-        return f"its body cannot be hashed: {failure}"
-    if computed != entry.hash:
-        return "its hash is not that of its content"
-    if checkpoints.get(seq, computed) != computed:
-        return "its hash is not the one of the checkpoint"
-    return ""

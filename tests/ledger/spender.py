@@ -23,7 +23,7 @@ def spend_until_refused(database: Database, purchase: book.Purchase) -> int:
         with database.writing() as session:
             book.begin(session, spend.id)
         with database.writing() as session:
-            book.commit(session, spend.id, {"release": spend.id})
+            book.commit(session, spend.id, {"answer": spend.id})
         spends += 1
 
 

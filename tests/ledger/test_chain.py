@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from jali.wire.ledger import chained, entry_record
+from jali.wire.ledger import chained, record_digest
 from jali_node.actions.operations.read_ledger import checked
 from jali_node.ledger import chain
 from jali_node.tables import EntryRow
@@ -184,7 +184,7 @@ def test_pages_of_the_chain_join_to_the_whole(bench: Any) -> None:
     assert whole.next_after is None
     previous = "0" * 64
     for entry in whole.entries:  # as a reader would, without the node's help
-        previous = chained(previous, entry.seq, entry_record(entry.kind, entry.v, entry.at, entry.body))
+        previous = chained(previous, entry.seq, record_digest(entry.kind, entry.v, entry.at, entry.body))
         assert entry.hash == previous
 
 
@@ -209,7 +209,7 @@ def _rehash(bench: Any, seq: int, body: dict[str, Any]) -> str:
     """Give an entry another body and the hash that goes with it."""
     with bench.database.reading() as session:
         row = session.get_one(EntryRow, seq)
-    forged = chained(row.prev_hash, seq, entry_record(row.kind, row.v, row.at, body))
+    forged = chained(row.prev_hash, seq, record_digest(row.kind, row.v, row.at, body))
     bench.tamper(
         "UPDATE entry SET body = :body, hash = :hash WHERE seq = :seq", seq=seq, hash=forged, body=json.dumps(body)
     )

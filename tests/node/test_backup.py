@@ -38,8 +38,9 @@ def test_a_restored_node_has_every_record_and_answers_as_before(
     answered = house.ask(MEAN).json()
     back_up(house.node, tmp_path / "node.backup")
     later = house.ask({"kind": "count"}).json()
-    said = run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again")
+    said = run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again", code=1)
     assert "entries follow from each other" in said
+    assert "nothing will be spent: the checkpoint beside the database is gone" in said
     assert (tmp_path / "again" / "node.key").stat().st_mode & 0o777 == 0o600
     settings = Settings(folder=tmp_path / "again", timed_release=False)
     with TestClient(create_app(settings)) as client:
@@ -54,7 +55,7 @@ def test_a_table_that_was_parsed_goes_along_and_one_that_is_read_in_place_stays(
     (tmp_path / "more.csv").write_text("age,weight,site,note\n30,70,north,\n")
     register_dataset(house.node, tmp_path / "more.csv", house.card.model_copy(update={"name": "more"}))
     back_up(house.node, tmp_path / "node.backup")
-    run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again")
+    run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again", code=1)
     with closing(Database(f"sqlite:///{tmp_path / 'again' / 'node.db'}")) as database, database.reading() as session:
         in_place, parsed = session.scalars(select(VersionRow.path).order_by(VersionRow.registered_at)).all()
     assert in_place == str(house.folder / "visits.parquet")
@@ -68,7 +69,9 @@ def test_records_move_to_an_empty_postgresql(
     house.ask(MEAN)
     run("backup", tmp_path / "node.backup", "--folder", house.folder)
     monkeypatch.setenv("JALI_NODE_DATABASE_URL", new_postgresql())
-    assert "follow from each other" in run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again")
+    kept = house.folder / "checkpoint.json"
+    said = run("restore", tmp_path / "node.backup", "--folder", tmp_path / "again", "--checkpoint", kept)
+    assert "holds everything that the checkpoint knows" in said
     assert "follow from each other" in run("verify-ledger", "--folder", tmp_path / "again")
     assert "holds rows" in run("restore", tmp_path / "node.backup", "--folder", tmp_path / "third", code=1)
 
@@ -93,8 +96,10 @@ def test_a_backup_while_others_ask_is_of_one_moment(build_house: Callable[..., A
         ended.set()
         asking.join()
     for number in range(4):
-        said = run("restore", tmp_path / f"{number}.backup", "--folder", tmp_path / f"again-{number}")
+        again = "--folder", tmp_path / f"again-{number}", "--checkpoint", house.folder / "checkpoint.json"
+        said = run("restore", tmp_path / f"{number}.backup", *again, code=1)
         assert "follow from each other" in said
+        assert "lacks entries" in said
 
 
 def test_nothing_that_is_there_is_written_over(house: Any, tmp_path: Path) -> None:

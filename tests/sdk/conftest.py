@@ -15,7 +15,7 @@ from jali.node import Node
 from jali.transport import Transport
 from jali.wire.budget import Budget, PrivacyLoss
 from jali.wire.dataset import Column, ColumnType, Dataset, Population, UnitKind
-from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, entry_record
+from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, LedgerPage, chained, record_digest
 from jali.wire.mock import MockKind, MockRows
 from jali.wire.node import NodeInfo
 from jali.wire.person import Me, Role
@@ -98,7 +98,7 @@ class FakeNode:
         """Append entries to the ledger."""
         for body in bodies:
             seq, prev = len(self.entries) + 1, self.entries[-1].hash if self.entries else GENESIS
-            digest = chained(prev, seq, entry_record("spend.begun", 1, NOW, body))
+            digest = chained(prev, seq, record_digest("spend.begun", 1, NOW, body))
             self.entries.append(
                 LedgerEntry(seq=seq, kind="spend.begun", v=1, at=NOW, body=body, prev_hash=prev, hash=digest)
             )

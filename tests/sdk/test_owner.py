@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from jali import errors
-from jali.owner import walked
 from jali.wire.ledger import LedgerPage
 from jali.wire.request import RequestStatus
+from jali.wire.walk import walked
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from jali_node.ledger import chain
+from jali_node.ledger import chain, witness
 
 NODE_CREATED = "node.created"
+CHECKPOINT_KEPT = witness.KEPT
+FREEZE_SET = "freeze.set"
+FREEZE_LIFTED = "freeze.lifted"
 PERSON_ADDED = "person.added"
 PERSON_REMOVED = "person.removed"
 PERSON_INVITED = "person.invited"

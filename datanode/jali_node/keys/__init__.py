@@ -1,13 +1,14 @@
 """The node's own key pair. Its fingerprint is the node's identity, wherever it is served from."""
 
-import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from jali.wire.ids import PREFIX_NODE
+from jali.wire.ledger import Checkpoint, checkpoint_bytes, fingerprint
 
 
 def create(path: Path) -> Ed25519PrivateKey:
@@ -35,5 +36,26 @@ def load(path: Path) -> Ed25519PrivateKey:
 
 def node_id(key: Ed25519PrivateKey) -> str:
     """Return the key's fingerprint: the first 128 bits of the SHA-256 of the raw public key."""
-    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return f"{PREFIX_NODE}_{hashlib.sha256(raw).hexdigest()[:32]}"
+    return fingerprint(_public(key))
+
+
+def checkpoint(key: Ed25519PrivateKey, seq: int, head: str) -> Checkpoint:
+    """Return a chain's last entry, signed."""
+    node, at = node_id(key), datetime.now(UTC)
+    signature = key.sign(checkpoint_bytes(node, seq, head, at)).hex()
+    return Checkpoint(node_id=node, public_key=_public(key).hex(), seq=seq, hash=head, at=at, signature=signature)
+
+
+def is_own(key: Ed25519PrivateKey, found: Checkpoint) -> bool:
+    """Say whether a checkpoint was signed with this very key."""
+    if found.public_key != _public(key).hex() or not found.is_of_its_node:
+        return False
+    try:
+        key.public_key().verify(bytes.fromhex(found.signature), found.signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

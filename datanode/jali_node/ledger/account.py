@@ -55,6 +55,14 @@ class Account:
         freed = self.with_freed(cost)
         return replace(freed, spent=_plus(freed.spent, cost.rdp), spent_delta=freed.spent_delta + cost.delta)
 
+    def written_off(self) -> "Account":
+        """Return the account with its whole cap counted as spent, at every order and for good.
+
+        It was full at some order at most, and nobody knows at which: a cap raised later must not open another one.
+        """
+        everything = (FIXED_MAX,) * len(self.terms.orders)
+        return replace(self, spent=everything, held=(0,) * len(everything), spent_delta=self.terms.pool, held_delta=0)
+
     def left(self) -> int:
         """Return the largest stand-alone price (1e-12) of one Gaussian release that still fits, 0 if none does."""
         return _left(self)
@@ -76,7 +84,7 @@ class Account:
         )
 
     def _report(self, costs: tuple[int, ...]) -> int:
-        return price(Charge(costs), self.terms) if any(costs) else 0
+        return min(self.cap, price(Charge(costs), self.terms)) if any(costs) else 0
 
     @property
     def used(self) -> tuple[int, ...]:

@@ -24,9 +24,12 @@ from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.event import Event
 from jali_node.ledger.terms import Terms
-from jali_node.tables import AccountRow, SpendRow
+from jali_node.store import freezes
+from jali_node.tables import AccountRow, SpendRow, VersionRow
 
 HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
+IMPORTED = "entries.imported"
+WRITTEN_OFF = "caps.written_off"
 POPULATION, QUOTA = "population", "quota"
 _CALLED = {POPULATION: "the population's cap", QUOTA: "your quota"}
 
@@ -120,12 +123,15 @@ def reserve(session: Session, purchase: Purchase) -> SpendRow:
 
     Raises:
         BudgetExhausted: it does not fit; nothing is written.
+        Frozen, GrantRequired: the node, an account, the dataset or the grant is stopped.
     """
     rows = _locked(session, purchase.accounts)
     cost = accountant.charge(purchase.event, terms(rows[purchase.population_account]))
     price = accountant.price(cost, terms(rows[purchase.population_account]))
     _refuse_unless_it_fits(rows, purchase.accounts, cost, price)
-    return _hold(session, purchase, rows, cost, price)
+    spend = _hold(session, purchase, rows, cost, price)
+    _refuse_if_frozen(session, spend)
+    return spend
 
 
 def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
@@ -145,12 +151,18 @@ def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
 
 
 def begin(session: Session, spend_id: str) -> SpendRow:
-    """Spend what is held. Only after this is durable may rows be read and noise be drawn."""
+    """Spend what is held. Only after this is durable may rows be read and noise be drawn.
+
+    Raises:
+        Frozen, GrantRequired: the node, an account, the dataset or the grant was stopped meanwhile; nothing is written.
+    """
     spend = _moved(session, spend_id, HELD, BEGUN)
     cost = _cost(spend)
     for row in _locked(session, json.loads(spend.accounts)).values():
-        _write(row, account(row).with_begun(cost))
+        write(row, account(row).with_begun(cost))
     chain.append(session, "spend.begun", {"spend": spend.id})
+    _refuse_if_frozen(session, spend)
+    session.info["begun"] = True  # the checkpoint beside the database has to know of it before a row is read
     return spend
 
 
@@ -177,14 +189,32 @@ def free(session: Session, spend_id: str) -> SpendRow:
     spend = _moved(session, spend_id, HELD, FREED)
     cost = _cost(spend)
     for row in _locked(session, json.loads(spend.accounts)).values():
-        _write(row, account(row).with_freed(cost))
+        write(row, account(row).with_freed(cost))
     chain.append(session, "spend.freed", {"spend": spend.id})
     return spend
 
 
+def free_without_row(session: Session, spend_id: str, paying: list[str], cost: Charge) -> None:
+    """Give back what a spend holds that only the chain knows: its row was lost with a database."""
+    for row in _locked(session, paying).values():
+        write(row, account(row).with_freed(cost))
+    chain.append(session, "spend.freed", {"spend": spend_id})
+
+
+def write_off(session: Session, facts: dict[str, Any]) -> list[str]:
+    """Count every population's cap as spent, for good, and return the accounts. Nothing may be held or on its way."""
+    query = select(AccountRow).where(AccountRow.kind == POPULATION).order_by(AccountRow.id).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    for row in rows:
+        write(row, account(row).written_off())
+    accounts = [row.id for row in rows]
+    chain.append(session, WRITTEN_OFF, {"accounts": accounts, **facts})
+    return accounts
+
+
 def _hold(session: Session, purchase: Purchase, rows: dict[str, AccountRow], cost: Charge, price: int) -> SpendRow:
     for row in rows.values():
-        _write(row, account(row).with_held(cost))
+        write(row, account(row).with_held(cost))
     spend = SpendRow(
         id=new_id(PREFIX_SPEND),
         accounts=json.dumps(sorted(rows)),
@@ -204,6 +234,13 @@ def _hold(session: Session, purchase: Purchase, rows: dict[str, AccountRow], cos
     session.flush()
     chain.append(session, "spend.held", _facts(spend, purchase, cost))
     return spend
+
+
+def _refuse_if_frozen(session: Session, spend: SpendRow) -> None:
+    """Refuse what was stopped. Asked under the chain's lock, so that nothing begins after a freeze was recorded."""
+    dataset = select(VersionRow.dataset_id).where(VersionRow.id == spend.version_id)
+    grant = [spend.grant_id] if spend.grant_id else []
+    freezes.refuse_if_any(session, [*json.loads(spend.accounts), *grant], session.scalar(dataset) or "")
 
 
 def _facts(spend: SpendRow, purchase: Purchase, cost: Charge) -> dict[str, Any]:
@@ -287,7 +324,8 @@ def _cost(spend: SpendRow) -> Charge:
     return Charge(tuple(rdp), delta)
 
 
-def _write(row: AccountRow, values: Account) -> None:
+def write(row: AccountRow, values: Account) -> None:
+    """Store an account's values. Whoever calls it holds the row's lock, and appends the entry that says why."""
     row.spent, row.held = json.dumps(values.spent), json.dumps(values.held)
     row.spent_delta, row.held_delta = values.spent_delta, values.held_delta
 

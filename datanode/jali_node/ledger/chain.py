@@ -4,6 +4,7 @@ It shows that records are unaltered, given a hash that somebody else holds. It c
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire import ledger
-from jali.wire.ledger import GENESIS, ChainReport, LedgerEntry, chained, entry_record
+from jali.wire.ledger import ChainReport, LedgerEntry, chained, record_digest
 from jali.wire.money import canonical
+from jali.wire.walk import Walk
+from jali_node.ledger.witness import Witness
 from jali_node.tables import ChainHeadRow, EntryRow
 
 HEAD = 1
@@ -28,10 +31,15 @@ def append(session: Session, kind: str, body: dict[str, Any], at: datetime | Non
         kind: what happened, such as `spend.begun`.
         body: pseudonymous ids, digests and whole numbers. Names, purposes and values do not belong here: entries
             can never be erased.
+
+    Raises:
+        LedgerIncomplete: the chain lacks what the checkpoint beside the database knows; nothing may be appended.
     """
     moment = at or datetime.now(UTC)
-    locked = select(ChainHeadRow).where(ChainHeadRow.id == HEAD).with_for_update()
-    head = session.scalars(locked.execution_options(populate_existing=True)).one()
+    head = _head_row(session)
+    witness: Witness | None = session.info.get("keeper")
+    if witness and "appended" not in session.info:
+        witness.refuse_unless_it_goes_on(session, head.seq, head.hash)
     seq = head.seq + 1
     row = EntryRow(
         seq=seq,
@@ -40,12 +48,32 @@ def append(session: Session, kind: str, body: dict[str, Any], at: datetime | Non
         at=moment,
         body=canonical(body).decode(),
         prev_hash=head.hash,
-        hash=chained(head.hash, seq, entry_record(kind, VERSION, moment, body)),
+        hash=chained(head.hash, seq, record_digest(kind, VERSION, moment, body)),
     )
     session.add(row)
     head.seq, head.hash = seq, row.hash
     session.flush()
+    session.info["appended"] = seq, row.hash
     return row
+
+
+def locked_head(session: Session) -> tuple[int, str]:
+    """Return the newest entry's position and hash; nobody appends until the transaction ends."""
+    row = _head_row(session)
+    return row.seq, row.hash
+
+
+def move_head(session: Session, seq: int, hashed: str) -> None:
+    """Let the chain end at an entry that was imported; its lock is held."""
+    row = _head_row(session)
+    row.seq, row.hash = seq, hashed
+    session.flush()
+    session.info["appended"] = seq, hashed
+
+
+def _head_row(session: Session) -> ChainHeadRow:
+    locked = select(ChainHeadRow).where(ChainHeadRow.id == HEAD).with_for_update()
+    return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
 def head(session: Session) -> str:
@@ -75,30 +103,45 @@ def page(session: Session, after: int, limit: int) -> ledger.LedgerPage:
     )
 
 
-def verify(session: Session) -> ChainReport:
-    """Walk the whole chain and report the first position where it departs, if any."""
-    expected, previous = 1, GENESIS
+def end(session: Session) -> tuple[int, str]:
+    """Return the newest entry's position and hash, as this session sees them."""
+    row = session.get_one(ChainHeadRow, HEAD)
+    return row.seq, row.hash
+
+
+def links(session: Session, after: int, limit: int) -> ledger.Links:
+    """Return the digests of up to `limit` records after a position."""
+    rows = session.scalars(select(EntryRow).where(EntryRow.seq > after).order_by(EntryRow.seq).limit(limit)).all()
+    return ledger.Links(
+        after=after,
+        records=tuple(record_digest(row.kind, row.v, row.at, json.loads(row.body)) for row in rows),
+        next_after=rows[-1].seq if len(rows) == limit else None,
+    )
+
+
+def verify(session: Session, checkpoints: Mapping[int, str] | None = None) -> ChainReport:
+    """Walk the whole chain and report the first position where it departs, if any.
+
+    Args:
+        checkpoints: hashes by position that it has to pass through.
+    """
+    walk = Walk(checkpoints or {})
     query = select(EntryRow).order_by(EntryRow.seq).execution_options(yield_per=1000)
     with closing(session.scalars(query)) as rows:
         for row in rows:
-            fault = _fault(row, expected, previous)
-            if fault:
-                return ChainReport(entries=expected - 1, head=previous, valid=False, broken_at=expected, reason=fault)
-            expected, previous = expected + 1, row.hash
-    head = session.get_one(ChainHeadRow, HEAD)
-    if (head.seq, head.hash) != (expected - 1, previous):
-        reason = f"the head says {head.seq} entries, the chain has {expected - 1}"
-        return ChainReport(entries=expected - 1, head=previous, valid=False, broken_at=expected, reason=reason)
-    return ChainReport(entries=expected - 1, head=previous, valid=True)
+            if not _stepped(walk, row):
+                break
+    report = walk.report()
+    seq, hashed = end(session)
+    if report.valid and (seq, hashed) != (walk.count, walk.head):
+        reason = f"the head says {seq} entries, the chain has {walk.count}"
+        return report.model_copy(update={"valid": False, "broken_at": walk.count + 1, "reason": reason})
+    return report
 
 
-def _fault(row: EntryRow, expected: int, previous: str) -> str:
-    if row.seq != expected:
-        return f"entry {expected} is missing, found {row.seq}"
-    if row.prev_hash != previous:
-        return "it does not follow from the entry before it"
+def _stepped(walk: Walk, row: EntryRow) -> bool:
     try:
-        rightful = chained(previous, row.seq, entry_record(row.kind, row.v, row.at, json.loads(row.body)))
+        return walk.step_entry(entry(row))
     except (ValueError, TypeError):  # no JSON, or JSON with floats: nothing that was ever appended
-        return "its content cannot be read"
-    return "" if row.hash == rightful else "its content does not match its hash"
+        walk.fault = "its content cannot be read"
+        return False

@@ -16,7 +16,7 @@ from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.tables import AccountRow, EntryRow
 
-KINDS = ("account.opened", "account.raised", "spend.held", "spend.begun", "spend.freed")
+KINDS = ("account.opened", "account.raised", "spend.held", "spend.begun", "spend.freed", book.WRITTEN_OFF)
 
 
 def balances(session: Session) -> dict[str, Account]:
@@ -32,6 +32,9 @@ def balances(session: Session) -> dict[str, Account]:
             continue
         if kind == "account.raised":
             accounts[body["account"]] = replace(accounts[body["account"]], cap=body["cap"])
+            continue
+        if kind == book.WRITTEN_OFF:
+            accounts |= {account_id: accounts[account_id].written_off() for account_id in body["accounts"]}
             continue
         if kind == "spend.held":
             spends[body["spend"]] = body["accounts"], Charge(tuple(body["rdp"]), body["delta"])

@@ -23,7 +23,7 @@ class Grant:
     """What an owner allowed: statistics and jobs by kind, columns by name, None for all, until `expires_at`.
 
     `total` of its quota `cap` (epsilon) was spent so far. A grant `for_one` question allows and pays for
-    that one alone; `for_this` says that it is this very one.
+    that one alone; `for_this` says that it is this very one. `revoked` is why an owner ended it.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Grant:
     cap: float = 0.0
     for_this: bool = False
     for_one: bool = False
+    revoked: str | None = None
 
     def covers(self, asked: Asked) -> bool:
         """Say whether a question or a job lies inside the grant."""
@@ -199,8 +200,11 @@ def _outside(allowed: frozenset[str] | None, wanted: str | None) -> bool:
 
 
 def _ended(grants: Sequence[Grant]) -> str:
-    ended = max(grant.expires_at for grant in grants)
-    return f"your access ended on {ended:%Y-%m-%d}; ask again with request_access(purpose=, epsilon=)"
+    last = max(grants, key=lambda grant: grant.expires_at)
+    ended = f"ended on {last.expires_at:%Y-%m-%d}"
+    if last.revoked is not None:
+        ended = f"was revoked on {last.expires_at:%Y-%m-%d %H:%M} UTC: {last.revoked}"
+    return f"your access {ended}; ask again with request_access(purpose=, epsilon=)"
 
 
 def _called(rule: Rule) -> str:

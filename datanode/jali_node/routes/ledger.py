@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from jali.wire.budget import PopulationBudget
-from jali.wire.ledger import ChainReport, LedgerPage
+from jali.wire.ledger import ChainReport, Checkpoint, LedgerPage, Links
 from jali_node.actions.budgets.show_budgets import list_populations
-from jali_node.actions.operations.read_ledger import read_ledger, verify_ledger
+from jali_node.actions.operations.read_ledger import read_ledger, read_links, sign_checkpoint, verify_ledger
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 
 router = APIRouter(prefix="/v1", tags=["ledger"], responses=PROBLEMS)
@@ -29,6 +29,23 @@ def ledger(
 ) -> LedgerPage:
     """Return a page of records."""
     return read_ledger(node, caller, after, limit)
+
+
+@router.get("/ledger/checkpoint")
+def checkpoint(node: ServingNode, caller: SignedIn) -> Checkpoint:
+    """Return the chain's last entry, signed with the node's key; for everybody who is signed in, to keep."""
+    return sign_checkpoint(node)
+
+
+@router.get("/ledger/links")
+def links(
+    node: ServingNode,
+    caller: SignedIn,
+    after: Annotated[int, Query(ge=0, le=POSITION_MAX)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 5_000,
+) -> Links:
+    """Return a page of the records' digests: enough to follow the chain, for whoever may not read the records."""
+    return read_links(node, after, limit)
 
 
 @router.get("/ledger/verification")

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -25,10 +25,24 @@ WAIT_S = 10.0
 _WRITES = "jali_writes"
 
 
-class Database:
-    """The node's own tables. Cheap to share between threads; a session is not."""
+class Keeper(Protocol):
+    """Who is told of a chain's last entry once it is committed."""
 
-    def __init__(self, url: str, wait_s: float = WAIT_S) -> None:
+    def note(self, seq: int, head: str, *, durable: bool) -> None:
+        """Keep a position of the chain."""
+
+
+class Database:
+    """The node's own tables. Cheap to share between threads; a session is not.
+
+    Args:
+        url: SQLAlchemy's.
+        wait_s: for a lock or a connection.
+        keeper: is found by whoever appends to the chain at `session.info["keeper"]`, and told what was committed.
+    """
+
+    def __init__(self, url: str, wait_s: float = WAIT_S, keeper: Keeper | None = None) -> None:
+        self.keeper = keeper
         self.url: URL = make_url(url)
         self.engine: Engine = create_engine(self.url, pool_timeout=wait_s, **_options(self.url, wait_s))
         if self.url.get_backend_name() == "sqlite":
@@ -54,9 +68,12 @@ class Database:
         """Open a session that commits, durably, when the block ends without an error; else nothing is written."""
         with _node_unavailable_if_down(), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
-            with Session(connection, expire_on_commit=False) as session, session.begin():
+            info = {"keeper": self.keeper}
+            with Session(connection, expire_on_commit=False, info=info) as session, session.begin():
                 yield session
             connection.commit()
+            if self.keeper and (appended := session.info.get("appended")):
+                self.keeper.note(*appended, durable=session.info.get("begun", False))
 
     def close(self) -> None:
         """Close all connections."""

@@ -4,7 +4,7 @@ from jali_node.tables.access import AccessRequestRow, GrantRow, RemarkRow, Revis
 from jali_node.tables.base import Base, UtcTime
 from jali_node.tables.catalog import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 from jali_node.tables.jobs import JobRoundRow, JobRow
-from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, ReleaseRow, SpendRow
+from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, FreezeRow, ReleaseRow, SpendRow
 from jali_node.tables.mock import MockRow
 from jali_node.tables.notices import NoticeRow
 from jali_node.tables.people import MemberRow, PersonRow, ProjectRow, TokenRow
@@ -13,7 +13,7 @@ from jali_node.tables.signin import DetourRow, IdentityRow, InvitationRow, Passw
 
 __all__ = [
     "AccessRequestRow", "AccountRow", "ApprovalRow", "Base", "ChainHeadRow", "DatasetRow", "DetourRow", "EntryRow",
-    "GrantRow", "IdentityRow", "InvitationRow", "JobRoundRow", "JobRow", "JudgedRow", "MemberRow", "MockRow",
-    "NoticeRow", "PasswordRow", "PersonRow", "PolicyRow", "PopulationRow", "ProjectRow", "ReleaseRow",
+    "FreezeRow", "GrantRow", "IdentityRow", "InvitationRow", "JobRoundRow", "JobRow", "JudgedRow", "MemberRow",
+    "MockRow", "NoticeRow", "PasswordRow", "PersonRow", "PolicyRow", "PopulationRow", "ProjectRow", "ReleaseRow",
     "ReleaseTimeRow", "RemarkRow", "RevisionRow", "SpendRow", "ThrottleRow", "TokenRow", "UtcTime", "VersionRow",
 ]  # fmt: skip

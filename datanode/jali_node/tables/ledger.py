@@ -81,6 +81,21 @@ class ReleaseRow(Base):
     )
 
 
+class FreezeRow(Base):
+    """What spends nothing until it is unfrozen: the node, an account, a dataset or a grant. `final`: for good.
+
+    `subject` is an id, or "node". Without a person it was done at the node's own machine.
+    """
+
+    __tablename__ = "freeze"
+
+    subject: Mapped[str] = mapped_column(String(40), primary_key=True)
+    final: Mapped[bool] = mapped_column(Boolean)
+    reason: Mapped[str] = mapped_column(Text)
+    person_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class EntryRow(Base):
     """One link of the chain. `body` is canonical JSON, kept as the text that was hashed."""
 

@@ -20,9 +20,9 @@ from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
-from jali_node.store import catalog
+from jali_node.store import catalog, freezes
 from jali_node.store.catalog import Registered
-from jali_node.tables import AccountRow, DatasetRow, JobRoundRow, JobRow, PersonRow, ProjectRow
+from jali_node.tables import AccountRow, DatasetRow, FreezeRow, JobRoundRow, JobRow, PersonRow, ProjectRow, SpendRow
 from jali_node.training.plan import TrainingPlan
 
 
@@ -122,6 +122,14 @@ def job_round(session: Session, job_id: str, number: int) -> JobRoundRow | None:
     """Return a job's round, locked until the transaction ends."""
     query = select(JobRoundRow).where(JobRoundRow.job_id == job_id, JobRoundRow.number == number)
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
+
+
+def frozen(session: Session, row: JobRoundRow) -> FreezeRow | None:
+    """Return what stops a round that has not begun; one that has goes on, since it is spent."""
+    spend = session.get_one(SpendRow, row.spend_id)
+    if spend.state != book.HELD:
+        return None
+    return freezes.first(session, json.loads(spend.accounts), session.get_one(JobRow, row.job_id).dataset_id)
 
 
 def price_of(found: Planned) -> int:

@@ -17,9 +17,9 @@ from jali.wire.jobs.train import JobStatus, RoundStatus, Training
 from jali.wire.money import digest
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.jobs.end_job import close_spends
-from jali_node.actions.jobs.job_plan import job_round, refuse_if_changed, stored
+from jali_node.actions.jobs.job_plan import frozen, job_round, refuse_if_changed, stored
 from jali_node.engine.engines import files_only
-from jali_node.errors import JobChanged, ProjectEnded
+from jali_node.errors import Frozen, JobChanged, ProjectEnded
 from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
     """Return the rounds that a worker may claim: queued, or running under a lease that has ended.
 
-    Each is job, number, and the attempt that a claim would be.
+    Each is job, number, and the attempt that a claim would be. A queued round that is frozen waits until it is not.
     """
     ended = or_(JobRoundRow.lease_until.is_(None), JobRoundRow.lease_until < datetime.now(UTC))
     query = select(JobRoundRow).join(JobRow, JobRow.id == JobRoundRow.job_id)
@@ -43,15 +43,28 @@ def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
         or_(JobRoundRow.status == RoundStatus.QUEUED, (JobRoundRow.status == RoundStatus.RUNNING) & ended),
     )
     with node.database.reading() as session:
-        return [(row.job_id, row.number, row.attempt + 1) for row in session.scalars(query)]
+        rows = session.scalars(query).all()
+        return [(row.job_id, row.number, row.attempt + 1) for row in rows if frozen(session, row) is None]
 
 
 def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) -> bool:
     """Take a round for `LEASE_S`, and begin its spend if nobody has; return whether it is ours.
 
     A job that is not what was approved, or whose project is over, fails here before anything is begun. A round that
-    was begun before the end goes on: its price is spent.
+    was begun before the end goes on: its price is spent. What was frozen meanwhile waits; its attempt is used up, since
+    the queue would not run the same one again.
     """
+    try:
+        return _claimed(node, job_id, number, attempt, worker_id)
+    except Frozen:
+        with node.database.writing() as session:
+            row = job_round(session, job_id, number)
+            if row is not None and row.status == RoundStatus.QUEUED:
+                row.attempt = max(row.attempt, attempt)
+        return False
+
+
+def _claimed(node: Node, job_id: str, number: int, attempt: int, worker_id: str) -> bool:
     with node.database.writing() as session:
         job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
         row = job_round(session, job_id, number)

@@ -2,14 +2,16 @@
 
 import time
 
+from sqlalchemy.orm import Session
+
 from jali.wire.jobs.train import JobStatus, Round, RoundForm, RoundStatus
-from jali_node.actions.jobs.job_plan import governed, job_round, refuse_if_changed
+from jali_node.actions.jobs.job_plan import frozen, governed, job_round, refuse_if_changed
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.jobs import train
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state
-from jali_node.store import projects
+from jali_node.store import freezes, projects
 from jali_node.tables import JobRoundRow, JobRow
 
 POLL_S = 0.1
@@ -30,6 +32,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
         DecisionOutdated: the job may not run, or the round was begun with other weights.
         ProjectEnded: no round of it begins any more.
         JobChanged: the job is not what was approved.
+        Frozen: its account, its dataset or the node is, until an owner lifts it.
     """
     with node.database.writing() as session:
         job = governed(session, caller, job_id, lock=True)
@@ -47,6 +50,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
             raise InvalidRequest(f"round {number - 1} is not done, so round {number} cannot begin", field="number")
         refuse_if_changed(job)
         projects.refuse_if_ended(session, job.project_id)
+        _refuse_if_frozen(session, row)
         train.check_weights(job.training, form.weights)
         _queue(job, row, form)
         session.flush()
@@ -58,6 +62,7 @@ def show_round(node: Node, caller: Caller, job_id: str, number: int, wait_s: flo
 
     Raises:
         UnknownResource: there is no such job or round, or it is somebody else's.
+        Frozen: it has not begun, and will not until an owner lifts the freeze.
     """
     end = time.monotonic() + wait_s
     while True:
@@ -67,9 +72,16 @@ def show_round(node: Node, caller: Caller, job_id: str, number: int, wait_s: flo
             if row is None:
                 raise UnknownResource("the job has no such round", field="number")
             shown = _shown(row)
+            if shown.status is RoundStatus.QUEUED:
+                _refuse_if_frozen(session, row)
         if shown.status is RoundStatus.DONE or JobStatus(job.status) in job_state.ENDED or time.monotonic() >= end:
             return shown
         time.sleep(POLL_S)
+
+
+def _refuse_if_frozen(session: Session, row: JobRoundRow) -> None:
+    if found := frozen(session, row):
+        raise freezes.refusal(session, found)
 
 
 def _queue(job: JobRow, row: JobRoundRow, form: RoundForm) -> None:

@@ -35,4 +35,5 @@ def create_node(node: Node, owner_name: str) -> None:
     migrate(node.database)
     with node.database.writing() as session:
         audit.record(session, audit.NODE_CREATED, node=node.node_id)
+        audit.record(session, audit.CHECKPOINT_KEPT)
         insert_person(session, owner_name, Role.OWNER)

@@ -1,12 +1,44 @@
 """What a killed process left behind is settled before the node serves again."""
 
 import contextlib
+from pathlib import Path
 
 from sqlalchemy import select
 
-from jali_node.ledger import book
+from jali_node import audit
+from jali_node.errors import LedgerIncomplete
+from jali_node.ledger import book, chain
 from jali_node.node import Node
-from jali_node.tables import SpendRow
+from jali_node.tables import EntryRow, SpendRow
+
+
+def refuse_if_incomplete(node: Node) -> None:
+    """Hold the chain against the checkpoint beside its database; from a release without one, begin to keep it.
+
+    Raises:
+        LedgerIncomplete: entries are missing, or others are in their place.
+    """
+    with node.database.writing() as session:
+        seq, head = chain.locked_head(session)
+        node.witness.refuse_unless_it_goes_on(session, seq, head)
+        if not session.scalars(select(EntryRow.seq).where(EntryRow.kind == audit.CHECKPOINT_KEPT).limit(1)).first():
+            audit.record(session, audit.CHECKPOINT_KEPT)
+
+
+def standing_after(node: Node, checkpoint: Path | None) -> str:
+    """Put the newest known checkpoint beside a restored database, and return what the ledger lacks, if anything.
+
+    Raises:
+        InvalidRequest: the file holds no checkpoint that this node has signed.
+    """
+    if checkpoint is not None:
+        newest = node.witness.read(checkpoint)
+        node.witness.keep(newest)
+    try:
+        refuse_if_incomplete(node)
+    except LedgerIncomplete as refused:
+        return refused.detail
+    return ""
 
 
 def recover(node: Node) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.policies import history
 from jali_node.actions.queries import timetable, usefulness
 from jali_node.actions.queries.judge import Judged, judge
-from jali_node.actions.queries.question import Question, admitted, known_answer, others_answer
+from jali_node.actions.queries.question import Question, admitted, known_answer, others_answer, refuse_if_frozen
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable, Refused
 from jali_node.ledger import accountant, book, chain
@@ -63,6 +63,8 @@ def ask(node: Node, caller: Caller, query: Query) -> Release:
             repeated = _shown(session, question, known, repeated=True)
             node.repeats.put(caller, query, head, repeated)
             return repeated
+        if question:
+            refuse_if_frozen(session, question)
     if question is None:
         raise _not_allowed(node, found)
     try:

@@ -17,7 +17,7 @@ from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Judgement
 from jali_node.store import grants, policies, projects
 from jali_node.store.catalog import Registered
-from jali_node.tables import AccountRow, GrantRow, ProjectRow
+from jali_node.tables import AccountRow, FreezeRow, GrantRow, ProjectRow
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]
 def grant_of(session: Session, row: GrantRow, this: str = "") -> rules.Grant:
     """Return a stored grant as rules read it; `this` is the digest of the question that is asked."""
     quota = book.account(session.get_one(AccountRow, row.account_id)).budget()
+    revoked = session.get(FreezeRow, row.id)
     return rules.Grant(
         id=row.id,
         account_id=row.account_id,
@@ -78,4 +79,5 @@ def grant_of(session: Session, row: GrantRow, this: str = "") -> rules.Grant:
         cap=quota.cap,
         for_this=row.question == this,
         for_one=row.question is not None,
+        revoked=revoked.reason if revoked and revoked.final else None,
     )

@@ -22,7 +22,7 @@ from jali_node.people.caller import Caller
 from jali_node.policy import rules
 from jali_node.policy.rules import Allow, AskOwner, Deny
 from jali_node.statistics.plan import Plan, plan
-from jali_node.store import releases
+from jali_node.store import freezes, releases
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, ReleaseRow
 
@@ -120,6 +120,17 @@ def admitted(session: Session, found: Judged) -> Question | AskOwner:
     question = Question(query, found.caller, registered, terms, verdict.grant, quota)
     question.plan  # noqa: B018 - what does not fit the card is refused here
     return question
+
+
+def refuse_if_frozen(session: Session, question: Question) -> None:
+    """Refuse to charge where something that would pay is stopped; what has been paid for is still answered.
+
+    Raises:
+        Frozen: the node, an account, the dataset or the grant is, until an owner lifts it.
+    """
+    registered = question.registered
+    payers = [registered.population.account_id, question.grant.account_id, question.grant.id]
+    freezes.refuse_if_any(session, payers, registered.dataset.id)
 
 
 def known_answer(session: Session, question: Question) -> ReleaseRow | None:

@@ -8,7 +8,7 @@ from jali.wire.query import Query, Wish
 from jali.wire.quote import Quote
 from jali_node.actions.queries import accuracy, paid, usefulness
 from jali_node.actions.queries.accuracy import Accuracy
-from jali_node.actions.queries.question import Question, judged, known_answer
+from jali_node.actions.queries.question import Question, judged, known_answer, refuse_if_frozen
 from jali_node.errors import ApprovalRequired
 from jali_node.ledger import accountant
 from jali_node.node import Node
@@ -30,6 +30,8 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         settled = Accuracy(wish.epsilon) if wish.epsilon else _solved(session, caller, wish)
         question = _granted(session, caller, wish, settled.epsilon)
         repeated = known_answer(session, question) is not None
+        if not repeated:
+            refuse_if_frozen(session, question)
         counted = paid.counted_rows(session, question.registered, wish)
     terms = question.quota.terms
     cost = accountant.charge(question.plan.event, terms)

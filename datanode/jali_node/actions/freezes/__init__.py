@@ -1,0 +1,1 @@
+"""Stopping what spends, at once, and letting it go on."""
