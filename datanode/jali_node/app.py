@@ -46,6 +46,7 @@ from jali_node.routes import (
     sign_in,
 )
 from jali_node.routes.document import describe
+from jali_node.routes.headers import SecurityHeaders
 from jali_node.routes.signed_in import PROBLEMS
 from jali_node.settings import Settings
 from jali_node.store.database import Database
@@ -138,6 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     app.add_middleware(Requests, metrics=app.state.metrics)
+    app.add_middleware(SecurityHeaders)
     return app
 
 

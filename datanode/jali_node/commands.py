@@ -71,16 +71,27 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     if not settings.key_path.exists():
         raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
     logs.configure(settings.log_level, settings.log_form)
+    certificate = settings.certificate()
     app = create_app(settings)
     listening = socket.create_server((settings.host, settings.port))
     # asyncio sets it only on sockets that it made itself; without it, every second reply waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     proxies = list(settings.trusted_proxies)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, forwarded_allow_ips=proxies))
+    file, key = certificate or (None, None)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            forwarded_allow_ips=proxies,
+            server_header=False,
+            ssl_certfile=file,
+            ssl_keyfile=key,
+        )
+    )
     if stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
     address, port = listening.getsockname()[:2]
-    click.echo(f"{settings.name} answers on http://{address}:{port}")
+    click.echo(f"{settings.name} answers on {'https' if certificate else 'http'}://{address}:{port}")
     server.run(sockets=[listening])
 
 

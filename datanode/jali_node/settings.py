@@ -6,6 +6,7 @@ Every variable is `JALI_NODE_` and the field's name in capitals. Secrets may als
 
 import json
 import os
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from jali_node.errors import InvalidRequest
 from jali_node.providers import ProviderSettings
 from jali_node.receivers import NoticeSettings
 
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
     )
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
+    tls_certificate: Path | None = Field(default=None, description="PEM, with its chain; https if set")
+    tls_key: Path | None = Field(default=None, description="the certificate's private key, PEM")
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_form: Literal["text", "json"] = Field(default="text", description="json: one object a line, for a collector")
@@ -71,6 +75,28 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.folder / 'node.db'}"
         return self.database_url.get_secret_value()
+
+    def certificate(self) -> tuple[Path, Path] | None:
+        """Return the certificate and its key, tried once; None where none is set.
+
+        Raises:
+            InvalidRequest: a file is missing, cannot be read, or the key is not the certificate's.
+        """
+        given = {"tls_certificate": self.tls_certificate, "tls_key": self.tls_key}
+        missing = [name for name, path in given.items() if path is None]
+        if self.tls_certificate is None or self.tls_key is None:
+            if len(missing) == 1:
+                raise InvalidRequest("expected both tls_certificate and tls_key, or neither", field=missing[0])
+            return None
+        for name, path in given.items():
+            if path is not None and not path.is_file():
+                raise InvalidRequest(f"there is no file {path}", field=name)
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.tls_certificate, self.tls_key)
+        except OSError as error:  # ssl.SSLError is one
+            said = f"{self.tls_certificate} and {self.tls_key} are no certificate in PEM and its unencrypted key"
+            raise InvalidRequest(said, field="tls_certificate") from error
+        return self.tls_certificate, self.tls_key
 
     @property
     def idle(self) -> timedelta:

@@ -28,7 +28,14 @@ def application(desk: Reception, hosts: frozenset[str]) -> st.App:
     return st.App(MAIN, routes=signin.routes(desk), middleware=[gate], on_script_error=trouble.unforeseen)
 
 
-def made(node: str, listening: socket.socket, *, public_url: str | None, ca: Path | None) -> uvicorn.Server:
+def made(
+    node: str,
+    listening: socket.socket,
+    *,
+    public_url: str | None,
+    ca: Path | None,
+    certificate: tuple[Path, Path] | None = None,
+) -> uvicorn.Server:
     """Return a server for the owners of a node.
 
     Args:
@@ -36,6 +43,7 @@ def made(node: str, listening: socket.socket, *, public_url: str | None, ca: Pat
         listening: the socket that it will serve.
         public_url: what browsers call the portal, where that is not the socket's own address.
         ca: the authority that signed the node's certificate, if it is a private one.
+        certificate: the portal's own and its key, where it speaks https itself.
     """
     host, port = listening.getsockname()[:2]
     public = urlsplit(public_url or f"http://{host}:{port}")
@@ -46,8 +54,16 @@ def made(node: str, listening: socket.socket, *, public_url: str | None, ca: Pat
         config.set_option(option, value)
     if public_url is not None:
         config.set_option("server.corsAllowedOrigins", [public_url])
+    file, key = certificate or (None, None)
     return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+            ssl_certfile=file,
+            ssl_keyfile=key,
+        )
     )
 
 

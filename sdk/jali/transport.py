@@ -135,6 +135,11 @@ class Transport:
                 method, path, headers=headers, timeout=_timeout(timeout_s), follow_redirects=False, **request
             )
         except httpx2.HTTPError as failure:
+            if "CERTIFICATE_VERIFY_FAILED" in str(failure):
+                raise errors.NodeUnreachable(
+                    f"nothing was sent to {self.url}: no authority that this machine trusts has signed its certificate "
+                    "for this address; if the node has a private one, name its file with ca="
+                ) from failure
             raise errors.NodeUnreachable(
                 f"no answer from {self.url} ({type(failure).__name__}); if a question was on its way, ask it "
                 "again: what has been charged is not charged twice"
