@@ -16,7 +16,7 @@ from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-from jali_node.subcommands import datasets, ledgers, projects
+from jali_node.subcommands import datasets, ledgers, populations, projects
 
 
 @click.group()
@@ -272,14 +272,18 @@ def add_dataset(folder: Path, table: str, card: Path, source: str | None, snapsh
     TABLE is the path of a file, or of a folder of files of one kind; in a database `schema.table`; for spark the path
     of a Parquet file or folder.
     """
+    from jali_node.actions.datasets.belonging import belonging
     from jali_node.actions.datasets.register_dataset import link_dataset, read_card, register_dataset
 
     with opened(folder) as opened_node:
+        public = read_card(card, lambda: datasets.which_population(opened_node))
         if source is None:
-            registered = register_dataset(opened_node, Path(table), read_card(card))
+            registered = register_dataset(opened_node, Path(table), public)
         else:
-            registered = link_dataset(opened_node, source, table, read_card(card), snapshot, scratch)
+            registered = link_dataset(opened_node, source, table, public, snapshot, scratch)
+        said = belonging(opened_node, registered.name)
     click.echo(f"{registered.name}: {len(registered.columns)} columns, version {registered.version}")
+    click.echo(said)
 
 
 @dataset.command("mock")
@@ -550,6 +554,8 @@ def _set_at_end_of_input(ended: threading.Event) -> None:
     ended.set()
 
 
+for command in populations.COMMANDS:
+    population.add_command(command)
 for command in datasets.COMMANDS:
     dataset.add_command(command)
 for part in (projects.project, *ledgers.COMMANDS):

@@ -1,10 +1,28 @@
 """`jali node dataset ...`: who may know of a table, and who is no longer in it."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jali_node.console import folder_option, opened, refusals_as_errors
+
+
+def which_population(node: Any) -> str:
+    """Ask at the terminal which population a table is about, and say what a wrong answer breaks."""
+    from jali_node.actions.datasets.belonging import known_populations
+
+    known = known_populations(node)
+    names = ", ".join(each.name for each in known) or "none: open one with jali node population add"
+    if not known or not sys.stdin.isatty():
+        raise click.ClickException(f'population: the card names none; add population = "NAME" (known: {names})')
+    click.echo("Whose data is this? A table spends from the account of the people it is about:")
+    click.echo("\n".join(f"  {each}" for each in known))
+    click.echo("Name the one that has these people in another table already, if there is one. A second account for the")
+    click.echo("same people would promise each of them less than both caps say, and nothing could put that right.")
+    answer: str = click.prompt("Population", type=click.Choice([each.name for each in known]))
+    return answer
 
 
 @click.command("hide")

@@ -13,7 +13,7 @@ from jali_node import audit
 from jali_node.actions.budgets.show_budgets import population_budget
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import book
-from jali_node.ledger.terms import terms_for
+from jali_node.ledger.terms import Terms, terms_for
 from jali_node.node import Node
 from jali_node.tables import PopulationRow
 
@@ -37,20 +37,7 @@ def open_population(
     Raises:
         InvalidRequest: the name is taken, or a number is out of range.
     """
-    if not 1 <= units <= 10**12:
-        raise InvalidRequest(f"expected 1 <= units <= 10^12, got {units}", field="units")
-    if not 0 < epsilon <= EPSILON_MAX:
-        raise InvalidRequest(f"expected 0 < epsilon <= {EPSILON_MAX:g}, got {epsilon:g}", field="epsilon")
-    largest = min(DELTA_MAX, 1 / units)
-    if not 1e-15 <= delta <= largest:
-        raise InvalidRequest(
-            f"expected 1e-15 <= delta <= {largest:.3g} (at most one in the number of units), got {delta:g}",
-            field="delta",
-        )
-    whole = to_fixed(delta, DELTA_UNITS)
-    terms = terms_for(to_fixed(epsilon), whole, whole // POOL_SHARE)
-    if to_fixed(epsilon) <= terms.floor:
-        raise InvalidRequest("the cap is below what any release costs at this delta", field="epsilon")
+    terms = checked_terms(units, epsilon, delta)
     population_id = new_id(PREFIX_POPULATION)
     with node.database.writing() as session:
         if session.scalars(select(PopulationRow).where(PopulationRow.name == name)).first():
@@ -69,6 +56,25 @@ def open_population(
         session.flush()
         audit.record(session, audit.POPULATION_OPENED, population=row.id, account=account.id, units=row.units)
         return population_budget(row, account)
+
+
+def checked_terms(units: int, epsilon: float, delta: float) -> Terms:
+    """Return the terms of a promise to so many units, if its numbers are in range."""
+    if not 1 <= units <= 10**12:
+        raise InvalidRequest(f"expected 1 <= units <= 10^12, got {units}", field="units")
+    if not 0 < epsilon <= EPSILON_MAX:
+        raise InvalidRequest(f"expected 0 < epsilon <= {EPSILON_MAX:g}, got {epsilon:g}", field="epsilon")
+    largest = min(DELTA_MAX, 1 / units)
+    if not 1e-15 <= delta <= largest:
+        raise InvalidRequest(
+            f"expected 1e-15 <= delta <= {largest:.3g} (at most one in the number of units), got {delta:g}",
+            field="delta",
+        )
+    whole = to_fixed(delta, DELTA_UNITS)
+    terms = terms_for(to_fixed(epsilon), whole, whole // POOL_SHARE)
+    if to_fixed(epsilon) <= terms.floor:
+        raise InvalidRequest("the cap is below what any release costs at this delta", field="epsilon")
+    return terms
 
 
 def two_digits(units: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from jali_node.store import catalog
 from jali_node.tables import DatasetRow, PopulationRow, VersionRow
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path, which_population: Callable[[], str] | None = None) -> Card:
     """Return a card from TOML: `name`, `title`, `population`, and one `[columns.NAME]` table a column.
+
+    Where it names no population, `which_population` is asked.
 
     Raises:
         InvalidRequest: it is not TOML, or a field is wrong; the field is named.
@@ -40,6 +43,8 @@ def read_card(path: Path) -> Card:
     columns = content.get("columns")
     if not isinstance(columns, dict):
         raise InvalidRequest("expected one [columns.NAME] table for each column, got none", field="columns")
+    if which_population is not None and "population" not in content:
+        content["population"] = which_population()
     named = [{"name": name, **facts} if isinstance(facts, dict) else facts for name, facts in columns.items()]
     try:
         return Card.model_validate({**content, "columns": named})
