@@ -101,7 +101,8 @@ def served_node(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     """Serve a node under these settings, and give its address."""
     run = "from jali.commands import main; main()"
     command = [sys.executable, "-c", run, "node", "serve", "--folder", str(folder), "--port", "0", "--stop-with-parent"]
-    with _served(command, settings) as address:
+    unlimited = {f"{PREFIX}REQUESTS_PER_S": "100000", f"{PREFIX}REQUESTS_AT_ONCE": "100000"}
+    with _served(command, {**unlimited, **settings}) as address:
         yield address
 
 

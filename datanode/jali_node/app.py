@@ -29,6 +29,7 @@ from jali_node.ledger.witness import Witness
 from jali_node.node import Node
 from jali_node.observe.metrics import Metrics
 from jali_node.observe.requests import Requests
+from jali_node.rates import Rates
 from jali_node.routes import (
     about,
     audit,
@@ -129,6 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.node = node
     app.state.metrics = Metrics(node.database)
+    app.state.rates = Rates(settings.requests_per_s, settings.requests_at_once)
     app.state.questions = CapacityLimiter(queries.WAITING_MAX)
     for router in ROUTERS:
         app.include_router(router)

@@ -33,6 +33,7 @@ Refused
 ├── ExtraMissing          409  this node lacks what the job needs
 ├── BodyTooLarge          413
 ├── TooManyAttempts       429  to sign in; the detail says how long to wait
+├── TooManyRequests       429  from one person or address; nothing was done
 ├── NodeUnavailable       503  the node's own database does not answer
 │   └── LedgerIncomplete      503  the ledger lacks entries, as after a restore: nothing is spent until its owner acts
 └── ApprovalRequired      202  not a refusal: an owner has been asked
@@ -243,6 +244,12 @@ class TooManyAttempts(Refused):
     """Too many attempts to sign in; `facts["wait_s"]` is how long to wait."""
 
     code, status = Code.TOO_MANY_ATTEMPTS, 429
+
+
+class TooManyRequests(Refused):
+    """More requests than one person, or one address without a token, may send. Nothing was done."""
+
+    code, status = Code.TOO_MANY_REQUESTS, 429
 
 
 class NodeUnavailable(Refused):

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     folder: Path
     name: str = Field(default="data node", min_length=1, max_length=200)
     database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; SQLite in the folder if unset")
+    requests_per_s: float = Field(default=50.0, ge=0.1, le=100_000, description="of one person, in the long run")
+    requests_at_once: int = Field(default=500, ge=1, le=100_000, description="of one person, beyond that 429")
     database_wait_s: float = Field(default=10.0, ge=0.1, le=60, description="for a lock of the node's own database")
     checkpoint_file: Path | None = Field(
         default=None, description="where the newest checkpoint is kept; better on another disk than the database"

@@ -5,6 +5,7 @@
     │   ├── NotSignedIn        no token, or one that the node does not know
     │   ├── TokenExpired       ask the owner for a new one, then `jali login`
     │   ├── TooManyAttempts    too many wrong passwords; facts say how long to wait
+    │   ├── TooManyRequests    more a second than the node takes; facts say how long to wait
     │   ├── AccessDenied       a rule of the owner says no
     │   ├── GrantRequired      nobody has granted this yet: request_access()
     │   ├── ProjectEnded       the project is over: nothing is asked for it any more
@@ -98,6 +99,13 @@ class TokenExpired(Refused):
 
 class TooManyAttempts(Refused):
     """Too many attempts to sign in; `facts["wait_s"]` is how long to wait."""
+
+
+class TooManyRequests(Refused):
+    """More requests than the node takes from one person; nothing was done. `facts["wait_s"]` is how long to wait.
+
+    The SDK waits and asks again by itself, within the time that it waits for an answer.
+    """
 
 
 class AccessDenied(Refused):
@@ -283,6 +291,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.PROJECT_ENDED: ProjectEnded,
     Code.TOKEN_EXPIRED: TokenExpired,
     Code.TOO_MANY_ATTEMPTS: TooManyAttempts,
+    Code.TOO_MANY_REQUESTS: TooManyRequests,
     Code.UNKNOWN_COLUMN: UnknownColumn,
     Code.UNKNOWN_DATASET: UnknownDataset,
     Code.UNKNOWN_RESOURCE: UnknownResource,

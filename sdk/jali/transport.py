@@ -23,6 +23,8 @@ READ_TIMEOUT_S = 120.0
 """A node may build its bounded view of a table on the first question."""
 RETRY_PAUSES_S = (0.2, 0.8)
 """A GET whose connection failed is sent again after each of these pauses. Nothing else is."""
+LEAST_WAIT_S = 0.1
+"""Where the node says that too many requests came, it is asked again after this at least."""
 _LOST_CONNECTION = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
 
 T = TypeVar("T")
@@ -122,7 +124,15 @@ class Transport:
         self._client.close()
 
     def _sent(self, method: str, path: str, reply: type[T], *, timeout_s: float, **request: Any) -> T:
-        return _read(self._response(method, path, timeout_s=timeout_s, **request), reply, self.url)
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                return _read(self._response(method, path, timeout_s=timeout_s, **request), reply, self.url)
+            except errors.TooManyRequests as refusal:  # nothing was done, so anything may be sent again
+                wait_s = max(float(refusal.facts.get("wait_s", 1)), LEAST_WAIT_S)
+                if time.monotonic() + wait_s > until:
+                    raise
+                time.sleep(wait_s)
 
     def _response(self, method: str, path: str, *, timeout_s: float, **request: Any) -> httpx2.Response:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}

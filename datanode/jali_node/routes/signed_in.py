@@ -8,10 +8,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from jali.wire.problem import MEDIA_TYPE, Problem
-from jali_node.errors import NodeUnavailable
+from jali_node.errors import NodeUnavailable, NotSignedIn, TokenExpired
 from jali_node.node import Node
 from jali_node.people import tokens
 from jali_node.people.caller import Caller
+from jali_node.rates import Rates
 
 _bearer = HTTPBearer(auto_error=False, description="An API token, or a session.")
 
@@ -32,8 +33,14 @@ def signed_in(
 ) -> Caller:
     """Return the person behind the bearer token, if it is for this route; an auditor's is for reading."""
     now = datetime.now(UTC)
-    with node.database.reading() as session:
-        caller = tokens.caller(session, credentials.credentials if credentials else None, now, node.settings.idle)
+    rates: Rates = request.app.state.rates
+    try:
+        with node.database.reading() as session:
+            caller = tokens.caller(session, credentials.credentials if credentials else None, now, node.settings.idle)
+    except (NotSignedIn, TokenExpired):
+        rates.take(f"address {address(request)}")  # only of strangers: a neighbour's good token is let through
+        raise
+    rates.take(caller.id)
     request.state.caller = caller.id
     caller.must_be_free_to(request.method, request.scope["route"].path)
     if caller.unseen:

@@ -34,6 +34,7 @@ class Code(StrEnum):
     PROJECT_ENDED = "project_ended"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a secret
     TOO_MANY_ATTEMPTS = "too_many_attempts"
+    TOO_MANY_REQUESTS = "too_many_requests"
     UNKNOWN_COLUMN = "unknown_column"
     UNKNOWN_DATASET = "unknown_dataset"
     UNKNOWN_RESOURCE = "unknown_resource"
