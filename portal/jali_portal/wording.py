@@ -65,6 +65,28 @@ FIRST_OF_TWO = (
 DECIDED_BY_RULE = "a rule of the node's policy, no person"
 REASON_NEEDED = "This needs a reason: it is what the asker is told, and how they know what to change."
 
+PEOPLE_ARE = (
+    "Whoever has a role on this node. Owners add, invite, change and remove people; each change is in the ledger, by "
+    "pseudonymous id."
+)
+NARROW_ACCESS = "You came with a token that is not for people and tokens. Sign in by password or with your provider."
+TOKENS_ARE = (
+    "A token is for a script: give it the least that the script needs. Its text is shown once. Sessions end by "
+    "themselves when they are not used."
+)
+INVITING = (
+    "An invitation is good for one use within 7 days: with it they set a password, or bind their provider. An older "
+    "one ends. For somebody who has a password, it replaces a forgotten one."
+)
+NEW_ROLE = "It counts from their next request on. The last owner stays one."
+REMOVING = (
+    "Their sessions, tokens, password and memberships end at once. What they did stays on record, and their name "
+    "stays taken."
+)
+REVOKING = "It ends at once, wherever it is in use. Your own session is among them."
+SHOWN_ONCE = "Made. This is the only time that its text is shown: copy it now."
+UNCERTAIN_CHANGE = "The node did not answer in time, so it is not certain whether this was done. Look again."
+
 _STATISTICS = {
     "count": "counts",
     "covariance": "covariances and correlations",
@@ -133,6 +155,11 @@ AUDIT_IS = (
     "Everything that anybody did here, in the order of the chain that also holds every spend. Names are looked up; the "
     "chain itself holds pseudonyms, so that a name can be erased. Taking the file is recorded too."
 )
+
+
+def invited(name: str) -> str:
+    """Say that an invitation was made out."""
+    return f"An invitation for {name}, for one use within 7 days. It is shown only now: give it to nobody else."
 
 
 def statistic(kind: str) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,9 +75,10 @@ def typed(folder: Path, *arguments: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def served(*arguments: str | Path) -> tuple[subprocess.Popen[str], str]:
+def served(*arguments: str | Path, **environment: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "jali", *map(str, arguments), "--port", "0", "--stop-with-parent"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    around = {**os.environ, **environment}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=around)
     assert process.stdout is not None
     deadline = threading.Timer(60, process.kill)
     deadline.start()
@@ -87,7 +89,7 @@ def served(*arguments: str | Path) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.fixture(scope="session")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def clinic(tmp_path_factory: pytest.TempPathFactory, running_provider: Any) -> Iterator[Clinic]:
     root = tmp_path_factory.mktemp("clinic")
     folder = root / "node"
     (root / "card.toml").write_text(CARD)
@@ -99,7 +101,8 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     typed(folder, "project", "add", "length of stay", "--purpose", "staffing of wards")
     typed(folder, "user", "add", "Dana Scientist", "--project", "length of stay")
     scientist = typed(folder, "token", "create", "Dana Scientist").split()[-1]
-    node, node_url = served("node", "serve", "--folder", folder)
+    trusted = json.dumps({"uni": running_provider.settings})
+    node, node_url = served("node", "serve", "--folder", folder, JALI_NODE_OIDC=trusted)
     portal, portal_url = served("portal", "--node", node_url)
     yield Clinic(node_url, portal_url, owner, scientist)
     for process in (portal, node):

@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page("screens/inbox.py", title="Inbox", default=True),
         st.Page("screens/ledger.py", title="Ledger", url_path="ledger"),
         st.Page("screens/audit.py", title="Audit", url_path="audit"),
+        st.Page("screens/people.py", title="People and tokens", url_path="people"),
         st.Page("screens/request.py", title="Request", url_path="request", visibility="hidden"),
     ]
 )
