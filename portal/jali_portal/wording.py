@@ -159,7 +159,7 @@ AUDIT_IS = (
 
 def invited(name: str) -> str:
     """Say that an invitation was made out."""
-    return f"An invitation for {name}, for one use within 7 days. It is shown only now: give it to nobody else."
+    return f"An invitation for {name}, for one use within 7 days. It is shown only now: give it to them alone."
 
 
 def statistic(kind: str) -> str:
