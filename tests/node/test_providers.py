@@ -88,6 +88,7 @@ def test_a_rule_lets_in_whoever_has_a_claim_and_nobody_who_was_removed(
     assert signed_in(bureau, provider, "rosa").status_code == 403
 
 
+@pytest.mark.slow
 def test_a_rule_gives_nobody_somebody_else_s_name(build_bureau: Callable[..., Any], provider: Any) -> None:
     rule = {"claim": "name", "value": "Dana Scientist"}
     bureau = build_bureau(oidc={"uni": {**provider.settings, "admit": [rule]}})
@@ -132,11 +133,13 @@ def test_a_ticket_a_code_and_a_state_are_good_once_and_only_together(known: Any,
     assert again.status_code == 401, "a ticket that met a wrong state is used up"
 
 
+@pytest.mark.slow
 def test_an_answer_of_another_issuer_is_not_taken_to_ours(known: Any, provider: Any) -> None:
     assert signed_in(known, provider, iss="https://evil.example").status_code == 401
     assert signed_in(known, provider, iss=provider.issuer).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_ticket_lasts_ten_minutes_and_is_then_forgotten(known: Any, provider: Any) -> None:
     detour = out(known).json()
     brought = provider.visit(detour["url"])
@@ -151,6 +154,7 @@ def test_a_ticket_lasts_ten_minutes_and_is_then_forgotten(known: Any, provider: 
         assert session.scalar(select(func.count()).select_from(DetourRow)) == 1
 
 
+@pytest.mark.slow
 def test_an_invitation_survives_a_sign_in_that_failed_and_serves_one(known: Any, provider: Any) -> None:
     invitation = invite_by_name(known.node, "Olga Owner", 7).text
     provider.lie("another audience")

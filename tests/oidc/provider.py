@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -16,10 +16,11 @@ PORTAL = "http://127.0.0.1/session/provider"
 
 @dataclass
 class Provider:
-    """A running provider."""
+    """A running provider, and the browsers that people have signed in to it with."""
 
     process: "subprocess.Popen[str]"
     address: str
+    browsers: dict[str, httpx2.Client] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -39,13 +40,13 @@ class Provider:
 
     def visit(self, url: str, user: str = "dana") -> dict[str, str]:
         """Sign in as a browser does, and return what it is sent back with."""
-        with httpx2.Client(follow_redirects=False) as browser:
-            while urlsplit(url).netloc == urlsplit(self.address).netloc:
-                page = browser.get(url)
-                if page.status_code == httpx2.codes.OK:
-                    page = browser.post(url, data={"user": user, "password": PASSWORD})
-                assert page.is_redirect, page.text
-                url = urljoin(url, page.headers["location"])
+        browser = self.browsers.setdefault(user, httpx2.Client(follow_redirects=False))
+        while urlsplit(url).netloc == urlsplit(self.address).netloc:
+            page = browser.get(url)
+            if page.status_code == httpx2.codes.OK:
+                page = browser.post(url, data={"user": user, "password": PASSWORD})
+            assert page.is_redirect, page.text
+            url = urljoin(url, page.headers["location"])
         return {"to": url.partition("?")[0], **dict(parse_qsl(urlsplit(url).query))}
 
 
@@ -57,7 +58,10 @@ def running(folder: Path) -> Iterator[Provider]:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:"), "the provider did not start"
-        yield Provider(process, address)
+        provider = Provider(process, address)
+        yield provider
+        for browser in provider.browsers.values():
+            browser.close()
         assert process.stdin is not None
         process.stdin.close()
         process.wait(20)

@@ -20,6 +20,7 @@ import jali
 from jali import commands, errors, profile, signin
 from jali.transport import Transport
 
+pytestmark = pytest.mark.slow
 PASSWORD, OTHER = "the heron eats at noon", "nine kettles in the attic"
 
 

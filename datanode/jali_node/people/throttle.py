@@ -34,6 +34,8 @@ class Pace:
 
 PERSON = Pace(burst=8, step=timedelta(minutes=2))
 ADDRESS = Pace(burst=40, step=timedelta(seconds=15))
+CLOCKS_DIFFER = timedelta(seconds=1)
+"""An attempt that waited for the lock has an older `now` than the one before it; far less than a step."""
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -49,7 +51,7 @@ def take(session: Session, name: str | None, address: str, now: datetime) -> Non
     for key in sorted(paces):  # always in this order: two attempts never wait for each other
         row, pace = _locked(session, key, now), paces[key]
         row.free_at, wait = pace.moved(row.free_at, now)
-        if wait > timedelta():
+        if wait > CLOCKS_DIFFER:
             seconds = int(wait.total_seconds()) + 1
             raise TooManyAttempts(f"too many attempts to sign in; wait {seconds} seconds", wait_s=seconds)
     session.flush()
