@@ -11,6 +11,7 @@ import duckdb
 import httpx2
 import pytest
 from starlette.testclient import TestClient
+from tests.bureau import at_ease, build_bureau, bureau, pattern  # noqa: F401 - fixtures
 
 from jali.node import Node as SdkNode
 from jali.transport import Transport

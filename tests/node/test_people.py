@@ -77,7 +77,7 @@ def test_the_last_owner_can_neither_go_nor_become_something_else(bureau: Any) ->
 
 def test_of_two_owners_who_leave_at_once_one_stays(build_bureau: Callable[..., Any], database_url: str) -> None:
     bureau = build_bureau(database_url=database_url)
-    for number in range(5):
+    for number in range(3):
         first = bureau.person("Olga Owner")["id"]
         second = add_person(bureau.node, f"Otto Owner {number}", Role.OWNER).id
         outcomes: Counter[str] = Counter()

@@ -1,6 +1,8 @@
 """Passwords: set by invitation, guessed at a pace, uniform refusals, sessions that end."""
 
+import statistics
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -114,6 +116,21 @@ def test_unknown_names_wrong_passwords_and_people_without_one_are_answered_alike
     assert len({reply.text for reply in replies}) == 1
     assert len(work) == 3
     assert len(set(work)) == 1, "the same work for each"
+
+
+@pytest.mark.slow
+def test_a_name_that_does_not_exist_takes_as_long_as_a_wrong_password(bureau: Any, monkeypatch: Any) -> None:
+    """Asked in turn, so that a busy machine holds all up alike."""
+    monkeypatch.setattr(throttle, "take", lambda *arguments: None)
+    assert invited(bureau).status_code == 201
+    times: dict[str, list[float]] = {"Dana Scientist": [], "Nobody At All": [], "Olga Owner": []}
+    for _ in range(40):
+        for name, spent in times.items():
+            started = time.perf_counter()
+            assert sign_in(bureau, name, OTHER).status_code == 401
+            spent.append(time.perf_counter() - started)
+    medians = [statistics.median(spent) for spent in times.values()]
+    assert max(medians) - min(medians) < 0.1 * min(medians), medians
 
 
 def test_guessing_one_name_is_slowed_down_from_every_address_and_its_owner_then_too(dana: Any) -> None:

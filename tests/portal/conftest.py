@@ -75,20 +75,23 @@ class Portal:
 
 
 @pytest.fixture
-def portal_before(build_house: Callable[..., Any]) -> Callable[..., Portal]:
-    """Return a builder of portals, before nodes of these settings."""
-    return lambda **settings: Portal(build_house(cap=3.0, **settings))
+def portal(build_house: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """Return a portal, with its owner signed in."""
+    yield from opened_for_its_owner(Portal(build_house(cap=3.0)), monkeypatch)
+
+
+def opened_for_its_owner(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    portal.sign_in()
+    monkeypatch.setattr(visit, "cookie", lambda: portal.session)
+    monkeypatch.setattr(reception, "_opened", [portal.reception])
+    yield portal
+    portal.reception.dismiss(portal.session)
 
 
 @pytest.fixture
-def portal(portal_before: Callable[..., Portal], monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
-    """Return a portal, with its owner signed in."""
-    opened = portal_before()
-    opened.sign_in()
-    monkeypatch.setattr(visit, "cookie", lambda: opened.session)
-    monkeypatch.setattr(reception, "_opened", [opened.reception])
-    yield opened
-    opened.reception.dismiss(opened.session)
+def lobby(build_bureau: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """Return a portal before a node with people and no table, with its owner signed in."""
+    yield from opened_for_its_owner(Portal(build_bureau()), monkeypatch)
 
 
 @pytest.fixture
