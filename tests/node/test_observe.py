@@ -5,12 +5,16 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from jali_node.actions.operations.readiness import refuse_unless_ready
+from jali_node.app import open_node
+from jali_node.errors import LedgerIncomplete
 from jali_node.observe import logs
 from jali_node.observe.requests import HEADER
 
@@ -32,8 +36,21 @@ def test_a_table_that_is_gone_makes_a_node_unready_and_is_not_named(house: Any) 
     (house.folder / "visits.parquet").unlink()
     reply = house.client.get("/ready")
     assert reply.status_code == 503
-    assert "1 of 1 tables" in reply.json()["detail"]
     assert "visits" not in reply.text
+
+
+def test_a_node_whose_ledger_lacks_entries_is_not_ready(house: Any) -> None:
+    for path in house.folder.glob("node.db*"):
+        (house.folder / f"older-{path.name}").write_bytes(path.read_bytes())
+    house.ask(MEAN)
+    house.node.database.close()
+    for path in house.folder.glob("node.db*"):
+        path.unlink()
+    for path in house.folder.glob("older-node.db*"):
+        path.rename(house.folder / path.name.removeprefix("older-"))
+    settings = house.node.settings.model_copy(update={"name": "again"})
+    with closing(open_node(settings)) as node, pytest.raises(LedgerIncomplete, match="lacks entries"):
+        refuse_unless_ready(node)
 
 
 def test_each_request_is_one_line_by_its_route_and_its_person(house: Any, caplog: pytest.LogCaptureFixture) -> None:

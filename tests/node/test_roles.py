@@ -77,7 +77,7 @@ MATRIX = {
     ("get", "/v1/ledger"): line("200 200 403 200 403"),
     ("get", "/v1/ledger/verification"): line("200 200 403 200 403"),
     ("get", "/v1/audit"): line("200 200 403 200 403"),
-    ("get", "/metrics"): line("200 200 403 200 403"),
+    ("get", "/metrics"): line("200 403 403 403 403"),
     ("get", "/v1/audit/export"): line("200 200 403 200 403"),
     ("get", "/v1/ledger/checkpoint"): line("200 200 200 200 200"),
     ("get", "/v1/ledger/links"): line("200 200 200 200 200"),

@@ -23,7 +23,7 @@ class Metrics:
             "jali_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
         )
         self._seconds = Histogram(
-            "jali_request_seconds", "Seconds to a reply; not of questions", ["route"], registry=self._registry
+            "jali_request_seconds", "Seconds to a reply, of those who only look", ["route"], registry=self._registry
         )
         self._registry.register(_Ledger(database))
 

@@ -1,7 +1,7 @@
 """One line and one count for each request: its route, its status, whose it was.
 
 The route stands there as it is declared, without ids; nothing of the address, the body or the reply does. How long it
-took is measured for routes whose duration rows do not shape; questions and rounds are left out.
+took is measured where somebody only looks: what a question, a quote or a round takes, rows may shape.
 """
 
 import logging
@@ -15,7 +15,6 @@ from jali.wire.ids import PREFIX_CALL, new_id
 from jali_node.observe.metrics import Metrics
 
 HEADER = "x-request-id"
-UNTIMED = frozenset({"/v1/queries", "/v1/jobs/{job_id}/rounds/{number}"})
 log = logging.getLogger("jali_node.requests")
 
 
@@ -44,7 +43,7 @@ class Requests:
         facts = {"request": called, "method": scope["method"], "route": route, "status": status}
         extra = facts | ({"person": caller} if caller else {})
         log.info("%s %s %d", scope["method"], route, status, extra=extra)
-        self._metrics.count(scope["method"], route, status, None if route in UNTIMED else seconds)
+        self._metrics.count(scope["method"], route, status, seconds if scope["method"] == "GET" else None)
 
 
 def _marking(send: Send, called: str, seen: dict[str, int]) -> Callable[[Message], Awaitable[None]]:

@@ -28,7 +28,7 @@ def ready(node: ServingNode) -> dict[str, str]:
 
 @router.get("/metrics", responses=PROBLEMS, response_class=Response)
 def metrics(caller: SignedIn, request: Request) -> Response:
-    """Return what was counted, in Prometheus' text format. For those who oversee the node."""
-    caller.must_oversee()
+    """Return what was counted, in Prometheus' text format. For owners."""
+    caller.must_own()
     counted: Metrics = request.app.state.metrics
     return Response(counted.text(), media_type=TEXT)

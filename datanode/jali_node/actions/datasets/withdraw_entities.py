@@ -58,6 +58,8 @@ def withdraw(node: Node, name: str, ids: Path) -> Withdrawal:
     version, there = node.warehouse.without(new_id(PREFIX_VERSION), source, entity, gone)
     if there == 0:
         version.file.path.unlink()
+        with node.database.reading() as session:  # what an earlier withdrawal left when it was stopped half way
+            _delete_copies(node, session, found.shown())
         raise InvalidRequest(
             f"none of the {len(gone)} ids has rows in {name}, and nothing was changed; expected one id a line, as in "
             f"column {entity}",

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from jali_node.actions.datasets.snapshots import link_of
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.errors import NodeUnavailable
+from jali_node.ledger import chain, witness
 from jali_node.node import Node
 from jali_node.tables import DatasetRow, VersionRow
 
@@ -16,12 +17,12 @@ def refuse_unless_ready(node: Node) -> None:
 
     Raises:
         NodeUnavailable: the database is not there, or of another release, or a table's file is gone.
+        LedgerIncomplete: entries are missing that the checkpoint beside the database knows; nothing may be spent.
     """
+    kept = node.witness.newest()  # first: what is kept was committed before
     with node.database.reading() as session:
+        witness.refuse_unless_it_holds(session, kept, *chain.end(session))
         paths = session.scalars(select(VersionRow.path).join(DatasetRow, DatasetRow.version_id == VersionRow.id)).all()
     refuse_unless_migrated(node.database)
-    gone = sum(1 for path in paths if not link_of(path) and not Path(path).exists())
-    if gone:
-        raise NodeUnavailable(
-            f"{gone} of {len(paths)} tables are not where they were registered; put them back, or register them again"
-        )
+    if any(not link_of(path) and not Path(path).exists() for path in paths):
+        raise NodeUnavailable("a table's file is not where it was registered; put it back, or register it again")
