@@ -22,10 +22,10 @@ notebooks: $(VENV)/.demo ## the tutorials in JupyterLab; they start the nodes th
 dev: $(VENV)/.dev ## everything for working on Jali, in .venv
 
 test: $(VENV)/.dev ## the tests, under 10 minutes
-	$(PYTEST) -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.dev ## kill loops, audits and real engines, under 30 minutes
-	$(PYTEST) -m slow -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -m slow -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: $(VENV)/.dev ## the portal in a real browser; installs Debian's Chromium where it is missing
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$$JALI_CHROMIUM" ] || \

@@ -59,6 +59,7 @@ def read_until(process: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError(f"the demo ended before it said {words!r}:\n{seen}")
 
 
+@pytest.mark.slow
 def test_the_demo_shows_catalog_price_answers_refusal_repeat_and_ledgers(tmp_path: Path) -> None:
     process, mark = start(tmp_path, "--exit")
     output, _ = process.communicate(timeout=240)

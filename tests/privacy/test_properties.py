@@ -218,7 +218,7 @@ def code(value: float, column: Column) -> int:
 
 
 FEW = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large,
                            HealthCheck.filter_too_much],
@@ -395,7 +395,7 @@ def check_entities(laboratory: Any, found: Any, rows: Sequence[Row], persons: Se
     check_moved(found, *results)
 
 
-@settings(FEW, max_examples=30)
+@settings(FEW, max_examples=15)
 @given(question=questions(), rows=ROWS, persons=PERSONS)
 def test_one_entity_with_many_rows_moves_no_measurement_beyond_its_sensitivity(
     laboratory: Any, statistic: Any, terms: Any, question: Any, rows: Any, persons: Any
@@ -414,7 +414,7 @@ def test_one_entity_moves_no_measurement_of_many_selections_beyond_its_sensitivi
     check_entities(laboratory, planned(statistic, terms, question, **unit), rows, persons)
 
 
-@settings(FEW, max_examples=45)
+@settings(FEW, max_examples=20)
 @given(question=questions(), rows=ROWS)
 def test_one_row_moves_no_measurement_of_a_random_selection_beyond_its_sensitivity(
     laboratory: Any, statistic: Any, terms: Any, question: Any, rows: Any
@@ -448,7 +448,7 @@ def test_every_statistic_is_among_the_random_questions(statistic: Any, terms: An
     """A statistic that is added without a form here would be asked with a form that does not fit, and given up."""
     seen: set[str] = set()
 
-    @settings(FEW, max_examples=200, database=None, derandomize=True)
+    @settings(FEW, max_examples=150, database=None, derandomize=True)
     @given(question=questions())
     def ask(question: Any) -> None:
         planned(statistic, terms, question)

@@ -116,7 +116,7 @@ def check_neighbours(
 ONE_EXAMPLE_AFTER_ANOTHER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=ONE_EXAMPLE_AFTER_ANOTHER)
+@settings(max_examples=40, deadline=None, suppress_health_check=ONE_EXAMPLE_AFTER_ANOTHER)
 @given(asked=questions(), columns=cards(), table=tables())
 def test_one_row_moves_no_measurement_beyond_its_sensitivity_and_order_moves_none(
     laboratory: Any, statistic: Any, asked: Any, columns: Any, table: Any
