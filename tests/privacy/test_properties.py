@@ -448,7 +448,7 @@ def test_every_statistic_is_among_the_random_questions(statistic: Any, terms: An
     """A statistic that is added without a form here would be asked with a form that does not fit, and given up."""
     seen: set[str] = set()
 
-    @settings(FEW, max_examples=150, database=None, derandomize=True)
+    @settings(FEW, max_examples=300, database=None, derandomize=True)
     @given(question=questions())
     def ask(question: Any) -> None:
         planned(statistic, terms, question)
