@@ -10,9 +10,13 @@ from fractions import Fraction
 
 os.environ.setdefault("RUST_BACKTRACE", "0")  # OpenDP's default makes every refused scale five times slower
 
-import opendp.prelude as dp
+# Its parts, not its prelude: that loads scikit-learn wherever it finds it, which takes a second and a half.
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import enable_features
 
-dp.enable_features("contrib")
+enable_features("contrib")
 
 _ABOVE = 1 + 2.0**-40
 """Scales are this much larger than asked, so that OpenDP's rounded-up map stays below the exact charge."""
@@ -36,8 +40,8 @@ def noised(values: Sequence[int], sensitivity: int, noise_multiplier: float) -> 
     Raises:
         RuntimeError: OpenDP's own map finds the release dearer than the event; nothing is drawn.
     """
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T=float)
-    mechanism = dp.m.make_gaussian(*space, scale(noise_multiplier, sensitivity))
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T=float)
+    mechanism = make_gaussian(*space, scale(noise_multiplier, sensitivity))
     charged = 1 / (2 * Fraction(noise_multiplier) ** 2)
     cost: float = mechanism.map(float(sensitivity))  # type: ignore[no-untyped-call]
     if Fraction(cost) > charged:

@@ -19,7 +19,9 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import TypeVar
 
-import opendp.prelude as dp
+from opendp.domains import atom_domain, map_domain
+from opendp.measurements import make_gaussian_threshold
+from opendp.metrics import absolute_distance, l02inf_distance
 
 from jali.wire.money import DELTA_UNITS
 from jali_node.mechanisms import gaussian
@@ -63,9 +65,9 @@ def delta_of(noise_multiplier: float, rows: int, found: int) -> Fraction:
     discrete Gaussian is above t with at most the probability that the continuous one is), while its release keeps
     values that equal it (opendp#2922). Here values that equal the threshold leave as well.
     """
-    keys = dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64"))
-    distance = dp.l02inf_distance(dp.absolute_distance(T="i64"))
-    stated = dp.m.make_gaussian_threshold(keys, distance, gaussian.scale(noise_multiplier, rows), found - rows - 1)
+    keys = map_domain(atom_domain(T="u32"), atom_domain(T="i64"))
+    distance = l02inf_distance(absolute_distance(T="i64"))
+    stated = make_gaussian_threshold(keys, distance, gaussian.scale(noise_multiplier, rows), found - rows - 1)
     cost: tuple[float, float] = stated.map((rows, rows, rows))  # type: ignore[no-untyped-call]
     return Fraction(cost[1])
 
