@@ -34,8 +34,8 @@ test-browser: $(VENV)/.dev ## the portal in a real browser; installs Debian's Ch
 	  { echo "there is no Chromium, and it takes root on Debian to install it here: set JALI_CHROMIUM to one"; exit 1; }
 	$(PYTEST) -m browser tests/browser $(ARGS)
 
-test-all: $(VENV)/.dev ## every test, those in a browser too
-	$(PYTEST) -m "slow or not slow" $(ARGS)
+test-all: $(VENV)/.dev ## every test, those in a browser too, and 500 kills instead of 50
+	$(PYTEST) -m "slow or not slow" --kills 500 $(ARGS)
 
 check: $(VENV)/.dev ## style, types and the import contracts
 	$(BIN)/ruff check .

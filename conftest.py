@@ -32,6 +32,11 @@ def provider(running_provider: Any) -> Any:
     return running_provider
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-all` kill more often than `make test-slow`."""
+    parser.addoption("--kills", type=int, default=50, help="how often the slow tests kill a node's process, about")
+
+
 @pytest.fixture(scope="session")
 def new_postgresql() -> Iterator[NewDatabase]:
     """Return a maker of empty PostgreSQL databases, each known by its URL."""

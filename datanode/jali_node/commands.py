@@ -253,6 +253,19 @@ def add_population(folder: Path, name: str, unit: str, units: int, epsilon: floa
     click.echo(f"{opened_population.name}: {opened_population.units} {unit}s, epsilon {epsilon:g}, delta {delta:g}")
 
 
+@population.command("report")
+@folder_option
+@click.argument("name")
+@refusals_as_errors
+def report_population(folder: Path, name: str) -> None:
+    """Say what was spent of a population's cap, also by privacy-loss distributions."""
+    from jali_node.actions.budgets.show_budgets import report_budget
+
+    with opened(folder) as opened_node:
+        found = report_budget(opened_node, None, name)
+    click.echo(found.describe())
+
+
 @node.group()
 def dataset() -> None:
     """Tables, under their public cards."""

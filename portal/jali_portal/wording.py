@@ -134,6 +134,7 @@ _ENTRIES = {
     "freeze.set": "Frozen or revoked",
     "freeze.lifted": "Unfrozen",
     "checkpoint.kept": "Checkpoints are kept beside the database",
+    "checkpoint.brought": "Restored from a backup, with a checkpoint that was brought along",
     "entries.imported": "Entries imported after a restore",
     "caps.written_off": "Caps counted as spent: entries are lost",
     "grant.given": "Access granted",

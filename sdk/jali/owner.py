@@ -12,7 +12,7 @@ from jali.people import People
 from jali.transport import Transport
 from jali.wire.audit import NAMED, AuditFilter, AuditPage, line
 from jali.wire.base import Request
-from jali.wire.budget import PopulationBudget
+from jali.wire.budget import BudgetReport, PopulationBudget
 from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset, Visibility
 from jali.wire.discussion import CommentForm, Remark
@@ -299,6 +299,17 @@ class Owner:
     def populations(self) -> list[PopulationBudget]:
         """Return each population's account, over all callers."""
         return self._transport.get("/v1/populations", list[PopulationBudget])
+
+    def report(self, population: str) -> BudgetReport:
+        """Return what a population has spent, also by a tighter count: a report, not a promise.
+
+        Args:
+            population: its id.
+
+        Raises:
+            UnknownResource: there is no such population.
+        """
+        return self._transport.get(f"/v1/populations/{quote(population, safe='')}/report", BudgetReport)
 
     def ledger(self, after: int = 0) -> Iterator[LedgerEntry]:
         """Return the ledger's entries in order, fetched page by page.

@@ -180,7 +180,13 @@ def test_a_job_beyond_the_cap_is_not_approved_and_holds_nothing(house: Any) -> N
     job = submitted(house, epsilon=5.0)
     assert not job["quote"]["fits"]
     before = house.ledger()
-    assert decide(house, job).json()["code"] == "budget_exhausted"
+    refused = decide(house, job).json()
+    assert refused["code"] == "budget_exhausted"
+    assert refused["facts"]["price"] == pytest.approx(job["quote"]["price"]), (
+        "of all rounds, not of the first that fails"
+    )
+    assert refused["facts"]["left"] < refused["facts"]["price"]
+    assert f"has room for {refused['facts']['left']:.4g}; ask with epsilon=" in refused["detail"]
     assert house.ledger() == before
     assert status(house, job) == "submitted"
 

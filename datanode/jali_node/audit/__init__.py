@@ -8,6 +8,7 @@ from jali_node.ledger import chain, witness
 
 NODE_CREATED = "node.created"
 CHECKPOINT_KEPT = witness.KEPT
+CHECKPOINT_BROUGHT = "checkpoint.brought"
 FREEZE_SET = "freeze.set"
 FREEZE_LIFTED = "freeze.lifted"
 PERSON_ADDED = "person.added"

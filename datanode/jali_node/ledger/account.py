@@ -63,6 +63,11 @@ class Account:
         everything = (FIXED_MAX,) * len(self.terms.orders)
         return replace(self, spent=everything, held=(0,) * len(everything), spent_delta=self.terms.pool, held_delta=0)
 
+    @property
+    def is_written_off(self) -> bool:
+        """Whether the whole cap counts as spent, since nobody knows what was."""
+        return set(self.spent) == {FIXED_MAX}
+
     def left(self) -> int:
         """Return the largest stand-alone price (1e-12) of one Gaussian release that still fits, 0 if none does."""
         return _left(self)

@@ -134,6 +134,16 @@ def reserve(session: Session, purchase: Purchase) -> SpendRow:
     return spend
 
 
+def refuse_unless_it_fits(session: Session, account_id: str, cost: Charge) -> None:
+    """Refuse what several spends come to, with their whole price, before the first of them is reserved.
+
+    Raises:
+        BudgetExhausted: they do not all fit.
+    """
+    rows = _locked(session, [account_id])
+    _refuse_unless_it_fits(rows, [account_id], cost, accountant.price(cost, terms(rows[account_id])))
+
+
 def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
     """Begin a spend of a quota alone, for an answer that another project has paid the population for.
 

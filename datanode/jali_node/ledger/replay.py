@@ -44,6 +44,20 @@ def balances(session: Session) -> dict[str, Account]:
     return accounts
 
 
+def charged(session: Session, account_id: str) -> list[dict[str, Any]]:
+    """Return the events that an account was charged for, as the chain keeps them, in order."""
+    held: dict[str, dict[str, Any]] = {}
+    events: list[dict[str, Any]] = []
+    query = select(EntryRow.kind, EntryRow.body).where(EntryRow.kind.in_(("spend.held", "spend.begun")))
+    for kind, text in session.execute(query.order_by(EntryRow.seq).execution_options(yield_per=1000)):
+        body: dict[str, Any] = json.loads(text)
+        if kind == "spend.held" and account_id in body["accounts"]:
+            held[body["spend"]] = body["event"]
+        elif kind == "spend.begun" and body["spend"] in held:
+            events.append(held.pop(body["spend"]))
+    return events
+
+
 def first_difference(session: Session) -> str:
     """Return the first account (by id) whose stored balance is not what the chain adds up to, or nothing."""
     told = balances(session)

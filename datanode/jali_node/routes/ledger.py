@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from jali.wire.budget import PopulationBudget
+from jali.wire.budget import BudgetReport, PopulationBudget
 from jali.wire.ledger import ChainReport, Checkpoint, LedgerPage, Links
-from jali_node.actions.budgets.show_budgets import list_populations
+from jali_node.actions.budgets.show_budgets import list_populations, report_budget
 from jali_node.actions.operations.read_ledger import read_ledger, read_links, sign_checkpoint, verify_ledger
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
 
@@ -18,6 +18,12 @@ POSITION_MAX = 2**62
 def populations(node: ServingNode, caller: SignedIn) -> list[PopulationBudget]:
     """Return every population's account."""
     return list_populations(node, caller)
+
+
+@router.get("/populations/{population_id}/report")
+def population_report(node: ServingNode, caller: SignedIn, population_id: str) -> BudgetReport:
+    """Return what was spent, also by privacy-loss distributions: a report, not a promise."""
+    return report_budget(node, caller, population_id)
 
 
 @router.get("/ledger")

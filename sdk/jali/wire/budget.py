@@ -73,6 +73,31 @@ class Budget(Reply):
     grant: str | None = None
 
 
+class BudgetReport(Reply):
+    """What a population has spent, by two counts, in epsilon at its `delta`.
+
+    `spent` is by the Rényi orders that the cap is kept with. `tighter` is by privacy-loss distributions of the same
+    events: a report, not a promise, since no cap can be kept by it; None where no such figure is known.
+    """
+
+    population: str
+    name: str
+    cap: float
+    delta: float
+    events: int
+    spent: float
+    tighter: float | None
+
+    def describe(self) -> str:
+        """Return both in words."""
+        told = f"{self.name}: {self.events} charged events, epsilon {self.spent:.4g} of {self.cap:g} spent"
+        if self.tighter is None:
+            return told
+        return (
+            f"{told}; counted more tightly {self.tighter:.4g} (a report by privacy-loss distributions, not a promise)"
+        )
+
+
 class PopulationBudget(Reply):
     """A population's account, over all callers. For its owners."""
 

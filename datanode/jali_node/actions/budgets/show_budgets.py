@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.budget import Budget, PopulationBudget
-from jali_node.errors import GrantRequired
-from jali_node.ledger import book
+from jali.wire.budget import Budget, BudgetReport, PopulationBudget
+from jali_node.errors import GrantRequired, UnknownResource
+from jali_node.ledger import book, replay, report
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.people.sight import seen
@@ -50,6 +50,39 @@ def list_populations(node: Node, caller: Caller) -> list[PopulationBudget]:
     with node.database.reading() as session:
         rows = session.scalars(select(PopulationRow).order_by(PopulationRow.name)).all()
         return [population_budget(row, session.get_one(AccountRow, row.account_id)) for row in rows]
+
+
+def report_budget(node: Node, caller: Caller | None, population: str) -> BudgetReport:
+    """Return what a population has spent, also by the tighter count that no cap can be kept by.
+
+    Args:
+        caller: None at the node's own machine.
+        population: its id or name.
+
+    Raises:
+        AccessDenied: the caller does not oversee this node.
+        UnknownResource: there is no such population.
+    """
+    if caller is not None:
+        caller.must_oversee()
+    with node.database.reading() as session:
+        known = select(PopulationRow).where((PopulationRow.id == population) | (PopulationRow.name == population))
+        row = session.scalars(known).one_or_none()
+        if row is None:
+            raise UnknownResource("there is no such population", field="population")
+        account = book.account(session.get_one(AccountRow, row.account_id))
+        records = replay.charged(session, row.account_id)
+    budget = account.budget()
+    tighter = None if account.is_written_off else report.tighter(records, account.terms.delta)
+    return BudgetReport(
+        population=row.id,
+        name=row.name,
+        cap=budget.cap,
+        delta=budget.delta,
+        events=len(records),
+        spent=budget.spent,
+        tighter=None if tighter is None else min(tighter, budget.spent),
+    )
 
 
 def population_budget(row: PopulationRow, account: AccountRow) -> PopulationBudget:

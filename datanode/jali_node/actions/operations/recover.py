@@ -38,6 +38,9 @@ def standing_after(node: Node, checkpoint: Path | None) -> str:
         refuse_if_incomplete(node)
     except LedgerIncomplete as refused:
         return refused.detail
+    if checkpoint is not None:  # that nothing came after it is the owner's word, and auditors shall see that
+        with node.database.writing() as session:
+            audit.record(session, audit.CHECKPOINT_BROUGHT, seq=newest.seq)
     return ""
 
 
