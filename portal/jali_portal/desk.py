@@ -19,7 +19,7 @@ from jali.wire.jobs.train import Job, JobStatus
 from jali.wire.ledger import LedgerPage
 from jali.wire.node import NodeInfo
 from jali.wire.notice import Notice, NoticeState
-from jali.wire.person import Me
+from jali.wire.person import Me, Role
 from jali.wire.request import AccessRequest, RequestStatus
 from jali_portal.viewmodels.accounts import AccountBook
 
@@ -48,6 +48,21 @@ class Desk:
         self._transport = transport
         self._owner = Owner(transport)
         self._accounts = accounts
+
+    @property
+    def owns(self) -> bool:
+        """Whether whoever sits here may change what is an owner's: budgets, projects, policies, people."""
+        return self.me.role is Role.OWNER
+
+    @property
+    def decides(self) -> bool:
+        """Whether they may decide about requests; an auditor only reads."""
+        return self.me.role in (Role.OWNER, Role.REVIEWER)
+
+    @property
+    def owner(self) -> Owner:
+        """What owners read and change."""
+        return self._owner
 
     def requests(self) -> list[AccessRequest]:
         """Return all requests for access, the newest first."""
@@ -80,6 +95,10 @@ class Desk:
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset's card."""
         return self._transport.get(f"/v1/datasets/{checked_id(dataset_id)}", Dataset)
+
+    def datasets(self) -> list[Dataset]:
+        """Return every dataset's card."""
+        return self._transport.get("/v1/datasets", list[Dataset])
 
     def populations(self) -> list[PopulationBudget]:
         """Return the populations' accounts."""

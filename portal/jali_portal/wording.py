@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from jali.wire.freeze import Freeze
 from jali_portal import words
 
 GRANT_CHARGES_NOTHING = (
@@ -64,6 +65,26 @@ FIRST_OF_TWO = (
 )
 DECIDED_BY_RULE = "a rule of the node's policy, no person"
 REASON_NEEDED = "This needs a reason: it is what the asker is told, and how they know what to change."
+
+BUDGETS_ARE = (
+    "What each population has spent of its cap, what jobs hold, and who spent it. Shares are of all that the cap "
+    "allows, on the scale on which costs add up."
+)
+BEGUN_STANDS = "What has begun stays charged and is still answered; answers that were paid for may be read again."
+FROZEN_UNTIL = "Only an owner lifts it. What people meet names the reason that you give."
+LIFTS = "Questions are answered again, and rounds that waited go on. The chain keeps that it was stopped, and when."
+REVOKES = (
+    "Its holder asks nothing more under it, from this moment on and for good: a revoked grant does not come back. "
+    "They may ask for a new one, and they read your reason."
+)
+ANOTHER_GRANT_HOLDS = "Their jobs go on: another grant of theirs, for the same dataset and project, still holds."
+REVOKED_STANDS = (
+    "What was charged stays charged. Rounds that have begun are charged too, and their results are destroyed."
+)
+NODE_ANSWERS = "Nothing stops the node as a whole. To freeze it refuses every new question and round, everybody's."
+REASON_SHORT = "Give a reason of 3 letters or more: people who meet it read it, and so does whoever audits it."
+NO_REPORT = "There is no tighter figure for these events: what they set aside for unknown keys leaves nothing of delta."
+NO_GRANTS = "Nobody has a grant about this population that still holds."
 
 PEOPLE_ARE = (
     "Whoever has a role on this node. Owners add, invite, change and remove people; each change is in the ledger, by "
@@ -156,6 +177,50 @@ AUDIT_IS = (
     "Everything that anybody did here, in the order of the chain that also holds every spend. Names are looked up; the "
     "chain itself holds pseudonyms, so that a name can be erased. Taking the file is recorded too."
 )
+
+
+def stopped(what: Freeze, when: str) -> str:
+    """Say since when, by whom and why something is stopped."""
+    by = f" by {what.by_name}" if what.by_name else ""
+    return f"{'Revoked' if what.final else 'Frozen'} {when}{by}: {what.reason}"
+
+
+def freezes(whole: bool, people: list[str]) -> str:
+    """Say what a freeze refuses, and to whom."""
+    what = "Every new question and training round of everybody is refused" if whole else "New questions are refused"
+    whom = f" It meets {words.listed(people)}." if people else " Nobody has an open grant that it would meet."
+    return f"{what}, from this moment until an owner lifts it.{whom}"
+
+
+def waiting_jobs(jobs: list[str]) -> str:
+    """Say which jobs wait under a freeze."""
+    if not jobs:
+        return "No job is under way that it would stop."
+    return f"{_jobs(jobs)} under way and will wait: no further round begins. {'; '.join(jobs)}."
+
+
+def cancelled_jobs(jobs: list[str]) -> str:
+    """Say which jobs end with a grant."""
+    if not jobs:
+        return "They have no job that would end with it."
+    return f"{words.counted(len(jobs), 'job')} of theirs end with it and cannot be resumed: {'; '.join(jobs)}."
+
+
+def _jobs(jobs: list[str]) -> str:
+    return f"{words.counted(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'}"
+
+
+def counted_tightly(tighter: float) -> str:
+    """Say what was spent by the tighter count."""
+    return (
+        f"Counted by privacy-loss distributions, the same answers together come to {words.epsilon(tighter)}. The cap "
+        "is kept by the figure above: no cap can be kept by this one."
+    )
+
+
+def spent_without_grant(share: str) -> str:
+    """Say what was spent under no grant."""
+    return f"{share} went to training that an owner approved, and to what the node made itself, such as mock rows."
 
 
 def invited(name: str) -> str:

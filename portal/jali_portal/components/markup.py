@@ -85,9 +85,22 @@ def empty(headline: str, explanation: str) -> None:
 
 def badge(text: str) -> str:
     """Return a status with its colour; the text says it too."""
-    kinds = {"Waiting": "waiting", "Granted": "granted", "Done": "granted", "Denied": "denied", "Overdue": "denied"}
+    kinds = {"Waiting": "waiting", "Granted": "granted", "Done": "granted", "Denied": "denied", "Overdue": "denied",
+             "Open": "granted", "Frozen": "waiting", "Revoked": "denied"}  # fmt: skip
     kind = kinds.get(text, "neutral")
     return f'<span class="j-badge j-{kind}">{escape(text)}</span>'
+
+
+def cards(figures: Sequence[tuple[str, str]]) -> None:
+    """Draw figures as cards of one size."""
+    for place, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
+        place.metric(name, value, border=True, height="stretch")
+
+
+def points(sentences: Iterable[str]) -> None:
+    """Draw sentences one by one."""
+    rows = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    show(f'<ul class="j-points">{rows}</ul>')
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:

@@ -15,15 +15,14 @@ HEADS = ("Asked by", "For", "Project", "Dataset", "Price", "Since", "Status")
 
 
 def figures(inbox: Inbox) -> None:
-    """Draw four cards of one size."""
+    """Draw the inbox's four figures."""
     cards = (
         ("Waiting for you", str(inbox.waiting)),
         ("Longest wait", inbox.oldest),
         ("Overdue", str(inbox.overdue)),
         ("Back with their askers", str(inbox.with_askers)),
     )
-    for place, (name, value) in zip(st.columns(len(cards)), cards, strict=True):
-        place.metric(name, value, border=True, height="stretch")
+    markup.cards(cards)
 
 
 def draw(inbox: Inbox, shown: str) -> None:

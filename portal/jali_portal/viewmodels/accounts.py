@@ -5,8 +5,9 @@ or below `cap - offset_a`. So room is one number, the largest `rho` that still f
 Epsilons do not: that is why two quotas of 1 take less than 2 from a cap.
 """
 
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,16 +37,31 @@ class Terms:
             return 0.0
         return max(0.0, min(order * room + offset for order, offset in zip(self.orders, self.offsets, strict=True)))
 
+    def together(self, costs: Sequence[float]) -> float:
+        """Return the stand-alone price of what costs this much at each order."""
+        if not any(costs):
+            return 0.0
+        return max(0.0, min(cost + offset for cost, offset in zip(costs, self.offsets, strict=True)))
+
 
 @dataclass
 class Account:
-    """One account: `used` is spent and held, by order; `history` is the share that was left after each change."""
+    """One account. Costs are lists by order.
+
+    Attributes:
+        used: what is spent and what is held.
+        held: what is held alone.
+        by: what of it is spent, by the grant that it was spent under; by the job or nothing where there is none.
+        history: the share that was left after each change.
+    """
 
     id: str
     kind: str
     cap: float
     terms: Terms
     used: list[float]
+    held: list[float]
+    by: dict[str, list[float]] = field(default_factory=dict)
     grant: str | None = None
     under: str | None = None
     history: list[tuple[datetime, float]] = field(default_factory=list)
@@ -62,6 +78,30 @@ class Account:
         whole = self.terms.room(self.cap)
         return self.room / whole if whole > 0 else 0.0
 
+    @property
+    def spent(self) -> list[float]:
+        """What is spent."""
+        return [used - held for used, held in zip(self.used, self.held, strict=True)]
+
+    def share_of(self, costs: Sequence[float]) -> float:
+        """Return what part of all that the cap allows costs take, which are among those used.
+
+        All that is used takes what is not left; each cost has its part of that at the order that has most room.
+        """
+        rooms = [
+            (self.cap - offset - used) / order
+            for order, offset, used in zip(self.terms.orders, self.terms.offsets, self.used, strict=True)
+        ]
+        at = rooms.index(max(rooms))
+        return (1 - self.share_left) * costs[at] / self.used[at] if self.used[at] > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class _Spend:
+    accounts: tuple[str, ...]
+    costs: list[float]
+    whose: str
+
 
 class AccountBook:
     """Reads the ledger on from where it stopped. One a portal; pages of several owners may read at once."""
@@ -70,7 +110,7 @@ class AccountBook:
         self._lock = threading.Lock()
         self._read = 0
         self._accounts: dict[str, Account] = {}
-        self._spends: dict[str, tuple[list[str], list[float]]] = {}
+        self._spends: dict[str, _Spend] = {}
 
     @property
     def entries(self) -> int:
@@ -114,21 +154,40 @@ class AccountBook:
             raised.cap = body["cap"] / EPSILON_UNITS
             raised.history.append((entry.at, raised.share_left))
         elif entry.kind == "spend.held":
-            self._spends[body["spend"]] = list(body["accounts"]), [cost / EPSILON_UNITS for cost in body["rdp"]]
-            self._charge(body["spend"], entry.at, +1)
+            costs = [cost / EPSILON_UNITS for cost in body["rdp"]]
+            whose = body.get("grant") or body.get("job") or ""
+            spend = self._spends[body["spend"]] = _Spend(tuple(body["accounts"]), costs, whose)
+            self._move(spend, entry.at, used=+1, held=+1)
+        elif entry.kind == "spend.begun" and body["spend"] in self._spends:
+            self._move(self._spends[body["spend"]], entry.at, held=-1, begun=True)
         elif entry.kind == "spend.freed" and body["spend"] in self._spends:
-            self._charge(body["spend"], entry.at, -1)
-            del self._spends[body["spend"]]
+            self._move(self._spends.pop(body["spend"]), entry.at, used=-1, held=-1)
         elif entry.kind in ("spend.committed", "spend.settled"):
             self._spends.pop(body.get("spend", ""), None)
+        elif entry.kind == "caps.written_off":
+            for account_id in body["accounts"]:
+                self._write_off(self._accounts[account_id], entry.at)
 
-    def _charge(self, spend_id: str, at: datetime, sign: int) -> None:
-        paying, costs = self._spends[spend_id]
-        for account_id in paying:
+    def _move(self, spend: _Spend, at: datetime, used: int = 0, held: int = 0, begun: bool = False) -> None:
+        for account_id in spend.accounts:
             account = self._accounts.get(account_id)
-            if account is not None:
-                account.used = [used + sign * cost for used, cost in zip(account.used, costs, strict=True)]
+            if account is None:
+                continue
+            account.used = _plus(account.used, spend.costs, used)
+            account.held = _plus(account.held, spend.costs, held)
+            if begun:
+                nothing = [0.0] * len(spend.costs)
+                account.by[spend.whose] = _plus(account.by.get(spend.whose, nothing), spend.costs, 1)
+            else:
                 account.history.append((at, account.share_left))
+
+    def _write_off(self, account: Account, at: datetime) -> None:
+        account.used, account.held = [math.inf] * len(account.used), [0.0] * len(account.used)
+        account.history.append((at, account.share_left))
+
+
+def _plus(costs: list[float], more: list[float], times: int) -> list[float]:
+    return [max(0.0, cost + times * extra) for cost, extra in zip(costs, more, strict=True)]
 
 
 def _opened(body: dict[str, Any], at: datetime) -> Account:
@@ -142,6 +201,7 @@ def _opened(body: dict[str, Any], at: datetime) -> Account:
         cap=body["cap"] / EPSILON_UNITS,
         terms=terms,
         used=[0.0] * len(terms.orders),
+        held=[0.0] * len(terms.orders),
         grant=body.get("grant"),
         under=body.get("under"),
     )

@@ -176,7 +176,7 @@ def _cancel_jobs(session: Session, caller: Caller | None, grant: GrantRow, reaso
         JobRow.status.not_in(job_state.ENDED),
     )
     for job in session.scalars(query.order_by(JobRow.id).with_for_update()).all():
-        waiting = job.status == JobStatus.SUBMITTED
+        waiting = JobStatus(job.status).is_open
         job.status = job_state.moved(JobStatus(job.status), JobStatus.DENIED if waiting else JobStatus.CANCELLED)
         job.reason = f"access was revoked: {reason.strip()}"
         close_spends(session, job.id)
