@@ -243,14 +243,19 @@ def population() -> None:
 @click.option("--units", type=int, required=True, help="Your public figure for how many there are; kept to 2 digits.")
 @click.option("--epsilon", type=float, required=True, help="The cap on everything that leaves, over all callers.")
 @click.option("--delta", type=float, default=1e-6, show_default=True, help="At most 1/units; smaller is safer.")
+@click.option("--refresh-days", type=int, help="Let the cap be for windows of so many days, not for all time.")
 @refusals_as_errors
-def add_population(folder: Path, name: str, unit: str, units: int, epsilon: float, delta: float) -> None:
-    """Open a population with its cap."""
+def add_population(
+    folder: Path, name: str, unit: str, units: int, epsilon: float, delta: float, refresh_days: int | None
+) -> None:
+    """Open a population with its cap: for all time, unless it is to refresh."""
     from jali_node.actions.budgets.open_population import open_population
 
     with opened(folder) as opened_node:
-        opened_population = open_population(opened_node, name, UnitKind(unit), units, epsilon, delta)
-    click.echo(f"{opened_population.name}: {opened_population.units} {unit}s, epsilon {epsilon:g}, delta {delta:g}")
+        found = open_population(opened_node, name, UnitKind(unit), units, epsilon, delta, refresh_days)
+    click.echo(f"{found.name}: {found.units} {unit}s, epsilon {epsilon:g}, delta {delta:g}")
+    if found.budget.window is not None:
+        click.echo(f"{found.budget.window.describe()}. {found.budget.window.warning(found.budget.cap)}")
 
 
 @population.command("report")
@@ -571,7 +576,7 @@ for command in populations.COMMANDS:
     population.add_command(command)
 for command in datasets.COMMANDS:
     dataset.add_command(command)
-for part in (projects.project, *ledgers.COMMANDS):
+for part in (projects.project, populations.grant, *ledgers.COMMANDS):
     node.add_command(part)
 
 COMMANDS = (node,)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from jali.wire.budget import Window
 from jali.wire.freeze import Freeze
 from jali_portal import words
 
@@ -162,6 +163,8 @@ _ENTRIES = {
     "grant.raised": "Grant given more",
     "account.opened": "Account opened",
     "account.raised": "Account's cap raised",
+    "account.windowed": "Account refreshes from now on, or no longer",
+    "account.refreshed": "Account's next window begun",
     "spend.held": "Cost set aside",
     "spend.begun": "Cost charged",
     "spend.committed": "Answer released",
@@ -273,11 +276,15 @@ def granted(epsilon: float, days: int) -> str:
     )
 
 
-def promise(units: int, unit: str, cap: float, delta: float) -> str:
-    """Say what a population's account promises."""
+def promise(units: int, unit: str, cap: float, delta: float, window: Window | None = None) -> str:
+    """Say what a population's account promises: for all time, or for each window, and what that does not bound."""
+    about = f"Some {units:,} {unit}s."
+    within = f"stays within {words.epsilon(cap)}, up to a chance of {words.small(delta)}"
+    if window is None:
+        return f"{about} Everything that ever leaves the node about them, to all askers together, {within}."
     return (
-        f"Some {units:,} {unit}s. Everything that ever leaves the node about them, to all askers together, stays "
-        f"within {words.epsilon(cap)}, up to a chance of {words.small(delta)}."
+        f"{about} Everything that leaves the node about them in one window, to all askers together, {within}. "
+        f"{window.warning(cap)} It {window.describe()}."
     )
 
 

@@ -185,7 +185,17 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
 
     def _facts(self) -> list[str]:
         description = [self.card.description] if self.card.description else []
-        return [self._unit(), *description, *self._withdrawn(), self._timing()]
+        return [self._unit(), *description, *self._refreshing(), *self._withdrawn(), self._timing()]
+
+    def _refreshing(self) -> list[str]:
+        """Say that the promise is not for all time, where it is not."""
+        days = self.card.population.refresh_days
+        if days is None:
+            return []
+        return [
+            f"the cap on what is learned refreshes every {days} days: over k windows at most k times as much is spent "
+            "on the same people, and there is no bound for all time"
+        ]
 
     def _withdrawn(self) -> list[str]:
         """Say that entities were taken out, and what that does not undo."""

@@ -93,6 +93,7 @@ class Owner:
         reason: str = "",
         epsilon: float | None = None,
         expires_days: int = 90,
+        refresh_days: int | None = None,
     ) -> AccessRequest:
         """Grant or deny a request as it was read, or ask for changes, and return it as it then stands.
 
@@ -102,6 +103,8 @@ class Owner:
             reason: what the asker is told; needed unless it is granted.
             epsilon: the quota granted, or what is added to one, if it is not what was asked for.
             expires_days: how long a grant holds, 1 to 3650 days.
+            refresh_days: every how many days the quota begins anew until then, if at all; the population's cap, over
+                all callers and for all time, stays what it is.
 
         Raises:
             InvalidRequest: an input has the wrong form, or a reason is missing.
@@ -116,6 +119,7 @@ class Owner:
             reason=reason,
             epsilon=epsilon,
             expires_days=expires_days,
+            refresh_days=refresh_days,
         )
         return self._transport.post(f"/v1/requests/{request.id}/decision", decision, AccessRequest)
 

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, select
 from starlette.testclient import TestClient
 
+from jali_node.actions.budgets.raise_population import raise_population
+from jali_node.actions.budgets.set_window import refresh_population
 from jali_node.actions.operations.read_ledger import checked
 from jali_node.app import create_app
 from jali_node.commands import node as node_commands
@@ -141,6 +143,19 @@ def test_a_restored_node_spends_nothing_until_the_missing_entries_are_imported(k
     assert again.json()["repeated"] is False, "the answer was lost, and is a new spend"
     assert kept.house.get("/v1/ledger/checkpoint").status_code == 200
     assert kept.house.get("/v1/ledger/verification", kept.house.owner).json()["valid"] is True
+
+
+def test_an_import_brings_raised_caps_and_windows_back_too(kept: Kept, tmp_path: Path) -> None:
+    raise_population(kept.house.node, "people", 3.0)
+    refresh_population(kept.house.node, "people", 30)
+    export = tmp_path / "ledger.jsonl"
+    kept.typed("ledger", "export", str(export))
+    kept.put_back()
+    assert kept.house.population()["cap"] == 2.0
+    kept.typed("ledger", "import", str(export))
+    assert checked(kept.house.node.database).valid, "accounts are what the chain adds up to"
+    found = kept.house.population()
+    assert (found["cap"], found["window"]["days"]) == (3.0, 30)
 
 
 def test_entries_lost_for_good_count_the_caps_as_spent_for_good(kept: Kept) -> None:

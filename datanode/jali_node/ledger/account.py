@@ -5,6 +5,7 @@ and sound however the next question is chosen.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 
@@ -12,11 +13,15 @@ from jali.wire.budget import Budget
 from jali.wire.money import DELTA_UNITS, FIXED_MAX, from_fixed
 from jali_node.ledger.accountant import Charge, price
 from jali_node.ledger.terms import Terms
+from jali_node.ledger.window import Window
 
 
 @dataclass(frozen=True)
 class Account:
-    """A population's cap or a grant's quota. Amounts in 1e-12 (epsilon, Rényi) and 1e-18 (delta)."""
+    """A population's cap or a grant's quota. Amounts in 1e-12 (epsilon, Rényi) and 1e-18 (delta).
+
+    With a window the cap is for that, and `spent` is what was begun in it.
+    """
 
     cap: int
     terms: Terms
@@ -24,12 +29,13 @@ class Account:
     held: tuple[int, ...]
     spent_delta: int = 0
     held_delta: int = 0
+    window: Window | None = None
 
     @classmethod
-    def opened(cls, cap: int, terms: Terms) -> "Account":
+    def opened(cls, cap: int, terms: Terms, window: Window | None = None) -> "Account":
         """Return an account from which nothing has been spent."""
         nothing = (0,) * len(terms.orders)
-        return cls(cap, terms, nothing, nothing)
+        return cls(cap, terms, nothing, nothing, window=window)
 
     def fits(self, cost: Charge) -> bool:
         """Say whether one more cost keeps the promise."""
@@ -54,6 +60,19 @@ class Account:
         """Return the account with a held cost spent."""
         freed = self.with_freed(cost)
         return replace(freed, spent=_plus(freed.spent, cost.rdp), spent_delta=freed.spent_delta + cost.delta)
+
+    def at(self, now: datetime) -> "Account":
+        """Return the account as a moment finds it: nothing is spent in a window that has begun meanwhile.
+
+        What is held stays held, and counts in the window in which it is begun.
+        """
+        if self.window is None or self.is_written_off or not self.window.over(now):
+            return self
+        return self.refreshed(self.window.at(now))
+
+    def refreshed(self, window: Window) -> "Account":
+        """Return the account at the beginning of a window."""
+        return replace(self, spent=(0,) * len(self.terms.orders), spent_delta=0, window=window)
 
     def written_off(self) -> "Account":
         """Return the account with its whole cap counted as spent, at every order and for good.
@@ -86,6 +105,7 @@ class Account:
             left=from_fixed(self.left()),
             keys_delta=from_fixed(self.terms.pool, DELTA_UNITS),
             keys_delta_left=from_fixed(self.pool_left(), DELTA_UNITS),
+            window=self.window and self.window.shown(),
         )
 
     def _report(self, costs: tuple[int, ...]) -> int:

@@ -8,7 +8,7 @@ Each step locks the rows it changes, so two processes cannot spend the same budg
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -24,12 +24,14 @@ from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.event import Event
 from jali_node.ledger.terms import Terms
+from jali_node.ledger.window import Window
 from jali_node.store import freezes
 from jali_node.tables import AccountRow, SpendRow, VersionRow
 
 HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
 IMPORTED = "entries.imported"
 WRITTEN_OFF = "caps.written_off"
+REFRESHED, WINDOWED = "account.refreshed", "account.windowed"
 POPULATION, QUOTA = "population", "quota"
 _CALLED = {POPULATION: "the population's cap", QUOTA: "your quota"}
 
@@ -61,9 +63,12 @@ class Purchase:
         return [*([self.quota_account] if self.quota_account else []), self.population_account]
 
 
-def open_account(session: Session, kind: str, cap: int, terms: Terms, about: dict[str, Any]) -> AccountRow:
-    """Open a population's account or a grant's quota and record its terms."""
-    opened = Account.opened(cap, terms)
+def open_account(
+    session: Session, kind: str, cap: int, terms: Terms, about: dict[str, Any], window_days: int | None = None
+) -> AccountRow:
+    """Open a population's account or a grant's quota and record its terms, and how often it refreshes, if ever."""
+    now = datetime.now(UTC)
+    opened = Account.opened(cap, terms, Window(window_days, now) if window_days else None)
     row = AccountRow(
         id=new_id(PREFIX_ACCOUNT),
         kind=kind,
@@ -73,11 +78,14 @@ def open_account(session: Session, kind: str, cap: int, terms: Terms, about: dic
         held=json.dumps(opened.held),
         spent_delta=0,
         held_delta=0,
-        created_at=datetime.now(UTC),
+        created_at=now,
     )
+    write(row, opened)
     session.add(row)
     session.flush()
-    chain.append(session, "account.opened", {"account": row.id, "kind": kind, "cap": cap, **asdict(terms), **about})
+    window = {"window": opened.window.record()} if opened.window else {}
+    body = {"account": row.id, "kind": kind, "cap": cap, **asdict(terms), **window, **about}
+    chain.append(session, "account.opened", body)
     return row
 
 
@@ -95,8 +103,23 @@ def raise_cap(session: Session, account_id: str, cap: int) -> AccountRow:
     return row
 
 
+def set_window(session: Session, account_id: str, days: int | None) -> AccountRow:
+    """Let an account's cap be for windows of so many days from now on, or for none any more; what is spent stays."""
+    row, now = _locked(session, [account_id])[account_id], datetime.now(UTC)
+    values = account(row)
+    window = (values.window or Window(days, now)).chosen(days, now)
+    write(row, replace(values, window=window))
+    chain.append(session, WINDOWED, {"account": row.id, "window": window.record()})
+    return row
+
+
+def present(row: AccountRow) -> Account:
+    """Return an account's values as they are now, for whoever reads: a window may have ended that no spend has seen."""
+    return account(row).at(datetime.now(UTC))
+
+
 def account(row: AccountRow) -> Account:
-    """Return an account's values."""
+    """Return an account's values as they are stored."""
     return Account(
         cap=row.cap,
         terms=terms(row),
@@ -104,7 +127,14 @@ def account(row: AccountRow) -> Account:
         held=tuple(json.loads(row.held)),
         spent_delta=row.spent_delta,
         held_delta=row.held_delta,
+        window=_window(row),
     )
+
+
+def _window(row: AccountRow) -> Window | None:
+    if row.window_since is None or row.window_number is None:
+        return None
+    return Window(row.window_days, row.window_since, row.window_number)
 
 
 def terms(row: AccountRow) -> Terms:
@@ -271,10 +301,25 @@ def _facts(spend: SpendRow, purchase: Purchase, cost: Charge) -> dict[str, Any]:
 
 
 def _locked(session: Session, ids: list[str]) -> dict[str, AccountRow]:
-    """Lock accounts in one order for everyone, so that no two spends wait for each other."""
+    """Lock accounts in one order for everyone, so that no two wait for each other. Windows that are due begin."""
     query = select(AccountRow).where(AccountRow.id.in_(ids)).order_by(AccountRow.id).with_for_update()
     rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    for row in rows:
+        if row.window_days is not None:
+            _refresh_if_due(session, row)
     return {row.id: row for row in rows}
+
+
+def _refresh_if_due(session: Session, row: AccountRow) -> None:
+    """Begin an account's next window, if it is time. A clock that is behind the chain's newest entry begins none."""
+    values = account(row)
+    if values.at(datetime.now(UTC)) is values:
+        return
+    newest, now = chain.newest_at(session), datetime.now(UTC)  # in this order: the chain may have had to be waited for
+    if now < newest or (after := values.at(now)).window is None:
+        return
+    write(row, after)
+    chain.append(session, REFRESHED, {"account": row.id, "window": after.window.record()})
 
 
 def _refuse_unless_it_fits(rows: dict[str, AccountRow], order: list[str], cost: Charge, price: int) -> None:
@@ -338,6 +383,8 @@ def write(row: AccountRow, values: Account) -> None:
     """Store an account's values. Whoever calls it holds the row's lock, and appends the entry that says why."""
     row.spent, row.held = json.dumps(values.spent), json.dumps(values.held)
     row.spent_delta, row.held_delta = values.spent_delta, values.held_delta
+    if (window := values.window) is not None:
+        row.window_days, row.window_since, row.window_number = window.days, window.since, window.number
 
 
 def release_digest(measurements: str) -> str:

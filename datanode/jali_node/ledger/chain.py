@@ -63,6 +63,12 @@ def locked_head(session: Session) -> tuple[int, str]:
     return row.seq, row.hash
 
 
+def newest_at(session: Session) -> datetime:
+    """Return when the newest entry was written; nobody appends until the transaction ends."""
+    newest = session.scalar(select(EntryRow.at).where(EntryRow.seq == _head_row(session).seq))
+    return newest or datetime.min.replace(tzinfo=UTC)
+
+
 def move_head(session: Session, seq: int, hashed: str) -> None:
     """Let the chain end at an entry that was imported; its lock is held."""
     row = _head_row(session)

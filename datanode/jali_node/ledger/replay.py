@@ -4,7 +4,7 @@ The chain shows that records are unaltered; this shows that balances are what th
 """
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -14,9 +14,19 @@ from jali_node.ledger import book
 from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
+from jali_node.ledger.window import Window
 from jali_node.tables import AccountRow, EntryRow
 
-KINDS = ("account.opened", "account.raised", "spend.held", "spend.begun", "spend.freed", book.WRITTEN_OFF)
+KINDS = (
+    "account.opened",
+    "account.raised",
+    book.REFRESHED,
+    book.WINDOWED,
+    "spend.held",
+    "spend.begun",
+    "spend.freed",
+    book.WRITTEN_OFF,
+)
 
 
 def balances(session: Session) -> dict[str, Account]:
@@ -28,7 +38,13 @@ def balances(session: Session) -> dict[str, Account]:
         body: dict[str, Any] = json.loads(text)
         if kind == "account.opened":
             terms = Terms(tuple(body["orders"]), tuple(body["offsets"]), body["delta"], body["pool"])
-            accounts[body["account"]] = Account.opened(body["cap"], terms)
+            accounts[body["account"]] = Account.opened(body["cap"], terms, Window.read(body.get("window")))
+            continue
+        if window := kind in (book.REFRESHED, book.WINDOWED) and Window.read(body["window"]):
+            held = accounts[body["account"]]
+            accounts[body["account"]] = (
+                held.refreshed(window) if kind == book.REFRESHED else replace(held, window=window)
+            )
             continue
         if kind == "account.raised":
             accounts[body["account"]] = replace(accounts[body["account"]], cap=body["cap"])
@@ -44,18 +60,30 @@ def balances(session: Session) -> dict[str, Account]:
     return accounts
 
 
-def charged(session: Session, account_id: str) -> list[dict[str, Any]]:
-    """Return the events that an account was charged for, as the chain keeps them, in order."""
+@dataclass(frozen=True)
+class Charged:
+    """The events that an account was charged for, in order; `window` are those of the newest of so many `windows`."""
+
+    events: tuple[dict[str, Any], ...]
+    window: tuple[dict[str, Any], ...]
+    windows: int
+
+
+def charged(session: Session, account_id: str) -> Charged:
+    """Return the events that an account was charged for, as the chain keeps them."""
     held: dict[str, dict[str, Any]] = {}
     events: list[dict[str, Any]] = []
-    query = select(EntryRow.kind, EntryRow.body).where(EntryRow.kind.in_(("spend.held", "spend.begun")))
+    since, windows = 0, 1
+    query = select(EntryRow.kind, EntryRow.body).where(EntryRow.kind.in_(("spend.held", "spend.begun", book.REFRESHED)))
     for kind, text in session.execute(query.order_by(EntryRow.seq).execution_options(yield_per=1000)):
         body: dict[str, Any] = json.loads(text)
         if kind == "spend.held" and account_id in body["accounts"]:
             held[body["spend"]] = body["event"]
         elif kind == "spend.begun" and body["spend"] in held:
             events.append(held.pop(body["spend"]))
-    return events
+        elif kind == book.REFRESHED and body["account"] == account_id:
+            since, windows = len(events), body["window"]["number"]
+    return Charged(tuple(events), tuple(events[since:]), windows)
 
 
 def first_difference(session: Session) -> str:

@@ -55,7 +55,7 @@ class _Ledger(Collector):
             for population, row in session.execute(
                 select(PopulationRow.id, AccountRow).join(AccountRow, AccountRow.id == PopulationRow.account_id)
             ).all():
-                budget = book.account(row).budget()
+                budget = book.present(row).budget()
                 spent.add_metric([population], budget.spent / budget.cap)
                 held.add_metric([population], budget.held / budget.cap)
             for state, number in session.execute(select(JobRow.status, func.count()).group_by(JobRow.status)).all():

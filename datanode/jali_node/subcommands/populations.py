@@ -1,6 +1,7 @@
 """`jali node population ...`: what a cap means, and a higher one."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,4 +40,76 @@ def raise_command(folder: Path, name: str, epsilon: float) -> None:
     click.echo(f"Somebody who was 0.5 sure about one unit can become {now:.3f} sure, no longer {before:.3f} at most.")
 
 
-COMMANDS = (choose_command, raise_command)
+@click.command("list")
+@folder_option
+@refusals_as_errors
+def list_command(folder: Path) -> None:
+    """Print every population: its promise, what is left, and how often it refreshes, if ever."""
+    from jali_node.actions.budgets.show_budgets import list_populations
+
+    with opened(folder) as node:
+        found = list_populations(node, None)
+    for each in found:
+        click.echo(each.describe())
+    if not found:
+        click.echo("there is no population; open one with jali node population add NAME --units N --epsilon E")
+
+
+every_option = click.option("--every", "days", type=int, help="So many days; the first window begins now.")
+never_option = click.option("--never", is_flag=True, help="No longer: what is spent in the present window stays.")
+
+
+@click.command("refresh")
+@folder_option
+@click.argument("name")
+@every_option
+@never_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@refusals_as_errors
+def refresh_command(folder: Path, name: str, days: int | None, never: bool, yes: bool) -> None:
+    """Let the cap of the population NAME refresh, so that it is no longer a promise for all time; or no longer."""
+    from jali.wire.budget import refreshing
+    from jali_node.actions.budgets.set_window import checked_days, refresh_population
+
+    period = _period(days, never)
+    with opened(folder) as node:
+        if period is not None and checked_days(period) and not yes:
+            click.echo(refreshing(period, _cap(node, name)))
+            click.confirm("Do the people in it know that? The ledger keeps this for good. Go on?", abort=True)
+        click.echo(refresh_population(node, name, period).describe())
+
+
+@click.group("grant")
+def grant() -> None:
+    """What people were granted. Revoke one with jali node revoke."""
+
+
+@grant.command("refresh")
+@folder_option
+@click.argument("grant_id", metavar="GRANT")
+@every_option
+@never_option
+@refusals_as_errors
+def refresh_grant_command(folder: Path, grant_id: str, days: int | None, never: bool) -> None:
+    """Let the quota of GRANT refresh until it ends, or no longer. The population's cap stays what it is."""
+    from jali_node.actions.budgets.set_window import refresh_grant
+
+    with opened(folder) as node:
+        found = refresh_grant(node, grant_id, _period(days, never))
+    described = found.window.describe() if found.window else "does not refresh"
+    click.echo(f"the quota of {found.cap:g} {described}; the population's cap stays what it is")
+
+
+def _period(days: int | None, never: bool) -> int | None:
+    if (days is None) is not never:
+        raise click.UsageError("say either --every DAYS or --never")
+    return days
+
+
+def _cap(node: Any, name: str) -> float:
+    from jali_node.actions.budgets.show_budgets import list_populations
+
+    return next((float(each.budget.cap) for each in list_populations(node, None) if each.name == name), 0.0)
+
+
+COMMANDS = (choose_command, raise_command, list_command, refresh_command)

@@ -9,7 +9,10 @@ from jali_node.tables.base import Base, UtcTime
 
 
 class AccountRow(Base):
-    """A cap or a quota. Vectors are JSON lists of whole numbers (1e-12), one for each of the terms' orders."""
+    """A cap or a quota. Vectors are JSON lists of whole numbers (1e-12), one for each of the terms' orders.
+
+    Where it is for a window, `window_number` counts those that were opened; without `window_days` no further one is.
+    """
 
     __tablename__ = "account"
 
@@ -21,6 +24,9 @@ class AccountRow(Base):
     held: Mapped[str] = mapped_column(Text)
     spent_delta: Mapped[int] = mapped_column(BigInteger)
     held_delta: Mapped[int] = mapped_column(BigInteger)
+    window_days: Mapped[int | None] = mapped_column(Integer)
+    window_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    window_number: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -47,7 +47,10 @@ class JudgedRow(Base):
 
 
 class ApprovalRow(Base):
-    """One person's yes to a request or a job, bound to what they read. `expires_days` is null for jobs."""
+    """One person's yes to a request or a job, bound to what they read. `expires_days` is null for jobs.
+
+    `refresh_days` is how often the quota refreshes, null for never.
+    """
 
     __tablename__ = "approval"
 
@@ -55,6 +58,7 @@ class ApprovalRow(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     epsilon: Mapped[int] = mapped_column(BigInteger)
+    refresh_days: Mapped[int | None] = mapped_column(Integer)
     expires_days: Mapped[int | None] = mapped_column(Integer)
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime)

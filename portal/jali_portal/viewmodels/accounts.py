@@ -153,6 +153,8 @@ class AccountBook:
             raised = self._accounts[body["account"]]
             raised.cap = body["cap"] / EPSILON_UNITS
             raised.history.append((entry.at, raised.share_left))
+        elif entry.kind == "account.refreshed" and body["account"] in self._accounts:
+            _begin_window(self._accounts[body["account"]], entry.at)
         elif entry.kind == "spend.held":
             costs = [cost / EPSILON_UNITS for cost in body["rdp"]]
             whose = body.get("grant") or body.get("job") or ""
@@ -188,6 +190,12 @@ class AccountBook:
 
 def _plus(costs: list[float], more: list[float], times: int) -> list[float]:
     return [max(0.0, cost + times * extra) for cost, extra in zip(costs, more, strict=True)]
+
+
+def _begin_window(account: Account, at: datetime) -> None:
+    """What is held stays; what was begun in the window before is over."""
+    account.used, account.by = list(account.held), {}
+    account.history.append((at, account.share_left))
 
 
 def _opened(body: dict[str, Any], at: datetime) -> Account:

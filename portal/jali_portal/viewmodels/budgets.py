@@ -125,10 +125,11 @@ def _purse(facts: Facts, population: PopulationBudget, now: datetime, zone: tzin
     holdings = [_holding(facts, quota, account, now, zone) for quota in facts.book.quotas(population.account).values()]
     holdings.sort(key=lambda holding: (holding.person.casefold(), holding.project, holding.id))
     tables = [table for table in facts.datasets if table.population.id == population.id]
+    money = population.budget
     return Purse(
         id=population.id,
         name=population.name,
-        about=wording.promise(population.units, population.unit, population.budget.cap, population.budget.delta),
+        about=wording.promise(population.units, population.unit, money.cap, money.delta, money.window),
         stopped=facts.stopped(population.account, now, zone),
         slices=_slices(population, account),
         figures=_figures(population),
@@ -164,6 +165,7 @@ def _slices(population: PopulationBudget, account: Account | None) -> tuple[Slic
 def _holding(facts: Facts, quota: Account, account: Account | None, now: datetime, zone: tzinfo) -> Holding:
     grant = quota.grant or ""
     wish = facts.grants.get(grant)
+    every = f" every {words.counted(wish.refresh_days, 'day')}" if wish and wish.refresh_days else ""
     spent = quota.terms.together(quota.spent)
     share = account.share_of(account.by[grant]) if account and grant in account.by else 0.0
     return Holding(
@@ -172,7 +174,7 @@ def _holding(facts: Facts, quota: Account, account: Account | None, now: datetim
         project=wish.project_name if wish else "",
         dataset=wish.dataset_name if wish else "",
         who=(wish.person, wish.project, wish.dataset) if wish else ("", "", ""),
-        quota=f"{words.epsilon(min(spent, quota.cap))} of {words.epsilon(quota.cap)}",
+        quota=f"{words.epsilon(min(spent, quota.cap))} of {words.epsilon(quota.cap)}{every}",
         share=words.share(share),
         until=words.day(wish.expires_at, zone) if wish and wish.expires_at else "",
         state=_state(facts, quota, wish, now),

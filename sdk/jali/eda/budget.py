@@ -45,9 +45,9 @@ class BudgetView:
     def sentence(self) -> str:
         """The budget in words."""
         said = f"ε {self.left:.4g} left of {self.cap:.4g} (δ {self.delta:.1g})"
-        if self.budget.keys_delta_left == self.budget.keys_delta:
-            return said
-        return f"{said}, δ {self.keys_delta_left:.3g} for unknown keys"
+        if self.budget.keys_delta_left != self.budget.keys_delta:
+            said += f", δ {self.keys_delta_left:.3g} for unknown keys"
+        return f"{said}; {self.budget.window.describe()}" if self.budget.window else said
 
     def __repr__(self) -> str:
         full = round(20 * min(max(self.left / self.cap, 0.0), 1.0)) if self.cap > 0 else 0

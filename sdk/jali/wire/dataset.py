@@ -151,13 +151,15 @@ class Visibility(Request):
 class Population(Reply):
     """The people or rows that one privacy promise covers.
 
-    `units` is the owner's public figure for how many there are, rounded to two digits.
+    `units` is the owner's public figure for how many there are, rounded to two digits. Where the promise is not for all
+    time but for windows of so many days, `refresh_days` says so: over k windows k times as much may be learned.
     """
 
     id: str
     name: str
     unit: UnitKind
     units: int
+    refresh_days: int | None = None
 
 
 class Dataset(Reply):

@@ -98,8 +98,9 @@ RequestForm = Annotated[
 class Decision(Request):
     """An owner's answer to the request with this digest, as its revision was read.
 
-    A grant may be smaller than the wish: `epsilon` replaces the budget that was asked for. `digest` and `revision` are
-    those of the request as it was read, so that nobody decides about something else than they saw.
+    A grant may be smaller than the wish: `epsilon` replaces the budget that was asked for. With `refresh_days` the
+    quota begins anew every so many days until the grant ends, always under the population's cap. `digest` and
+    `revision` are those of the request as it was read, so that nobody decides about something else than they saw.
     """
 
     digest: str = Field(min_length=64, max_length=64)
@@ -108,6 +109,7 @@ class Decision(Request):
     reason: Reason = ""
     epsilon: Epsilon | None = None
     expires_days: int = Field(default=90, ge=1, le=3650, strict=True)
+    refresh_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = None
 
 
 class Approval(Reply):
@@ -122,7 +124,8 @@ class AccessRequest(Reply):
     """A request as both sides see it. `waiting_for` says whose decision it waits for; nothing once there is one.
 
     `query` is the question that is asked for, `raises` the grant that is to have more. `answer_by` is when the owner
-    means to have decided, `undecided_until` when the request lapses if nobody has. `expires_at` is the grant's end.
+    means to have decided, `undecided_until` when the request lapses if nobody has. `expires_at` is the grant's end,
+    and its quota refreshes every `refresh_days`, if ever.
     """
 
     id: str
@@ -154,3 +157,4 @@ class AccessRequest(Reply):
     waiting_for: str = ""
     grant: str | None = None
     expires_at: datetime | None = None
+    refresh_days: int | None = None

@@ -1,5 +1,6 @@
 """A yes above the threshold waits for another person's; both are bound to the same digest."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,13 +19,24 @@ from jali_node.tables import ApprovalRow
 
 @dataclass(frozen=True)
 class Yes:
-    """What somebody agrees to: a request or job of this digest, at most this epsilon (1e-12), at most so many days."""
+    """What somebody agrees to: a request or job of this digest, at most this epsilon (1e-12), at most so many days.
+
+    A quota may refresh every `refresh_days`; then it is the sum over its days that two persons may have to agree to.
+    """
 
     subject: str
     digest: str
     epsilon: int
     expires_days: int | None
     reason: str
+    refresh_days: int | None = None
+
+    @property
+    def total(self) -> int:
+        """All that may be spent of it, in 1e-12."""
+        if self.refresh_days is None or self.expires_days is None:
+            return self.epsilon
+        return self.epsilon * math.ceil(self.expires_days / self.refresh_days)
 
 
 def agreed(session: Session, caller: Caller, yes: Yes) -> Yes | None:
@@ -41,7 +53,7 @@ def agreed(session: Session, caller: Caller, yes: Yes) -> Yes | None:
         raise DecisionOutdated("this is not what the first person approved; it must be asked for anew", field="digest")
     both = _smaller(yes, earlier)
     alone = all(row.person_id == caller.id for row in earlier)
-    if alone and _takes_two(session, both.epsilon):
+    if alone and _takes_two(session, both.total):
         if earlier:
             raise AccessDenied("you have approved this already; a second person must")
         _keep(session, caller, yes)
@@ -80,12 +92,15 @@ def _approvals(session: Session, subject: str) -> Sequence[ApprovalRow]:
 
 def _smaller(yes: Yes, earlier: Sequence[ApprovalRow]) -> Yes:
     days = [row.expires_days for row in earlier if row.expires_days is not None]
+    periods = [yes.refresh_days, *(row.refresh_days for row in earlier)]
+    refreshing = [period for period in periods if period is not None]
     return Yes(
         yes.subject,
         yes.digest,
         min([yes.epsilon, *(row.epsilon for row in earlier)]),
         None if yes.expires_days is None else min([yes.expires_days, *days]),
         yes.reason,
+        max(refreshing) if len(refreshing) == len(periods) else None,
     )
 
 
@@ -95,6 +110,7 @@ def _keep(session: Session, caller: Caller, yes: Yes) -> None:
         person_id=caller.id,
         digest=yes.digest,
         epsilon=yes.epsilon,
+        refresh_days=yes.refresh_days,
         expires_days=yes.expires_days,
         reason=yes.reason,
         created_at=datetime.now(UTC),

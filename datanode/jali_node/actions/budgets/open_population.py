@@ -14,6 +14,7 @@ from jali_node.actions.budgets.show_budgets import population_budget
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import book
 from jali_node.ledger.terms import Terms, terms_for
+from jali_node.ledger.window import DAYS_MAX
 from jali_node.node import Node
 from jali_node.tables import PopulationRow
 
@@ -23,7 +24,7 @@ POOL_SHARE = 10
 
 
 def open_population(
-    node: Node, name: str, unit: UnitKind, units: int, epsilon: float, delta: float
+    node: Node, name: str, unit: UnitKind, units: int, epsilon: float, delta: float, refresh_days: int | None = None
 ) -> PopulationBudget:
     """Open a population with its cap.
 
@@ -33,16 +34,21 @@ def open_population(
         units: the owner's public figure for how many there are; kept to two digits.
         epsilon: the cap on everything that leaves about them, over all callers.
         delta: the promise's delta; well below 1 / units.
+        refresh_days: where the promise is not for all time but for windows of so many days: over k of them k times as
+            much is spent on the same people.
 
     Raises:
         InvalidRequest: the name is taken, or a number is out of range.
     """
     terms = checked_terms(units, epsilon, delta)
+    if refresh_days is not None and not 1 <= refresh_days <= DAYS_MAX:
+        raise InvalidRequest(f"expected 1 <= days <= {DAYS_MAX}, got {refresh_days}", field="refresh_days")
     population_id = new_id(PREFIX_POPULATION)
     with node.database.writing() as session:
         if session.scalars(select(PopulationRow).where(PopulationRow.name == name)).first():
             raise InvalidRequest(f"there is a population {name} already", field="name")
-        account = book.open_account(session, book.POPULATION, to_fixed(epsilon), terms, {"population": population_id})
+        about = {"population": population_id}
+        account = book.open_account(session, book.POPULATION, to_fixed(epsilon), terms, about, refresh_days)
         row = PopulationRow(
             id=population_id,
             name=name,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from jali.wire.budget import PopulationBudget
 from jali.wire.money import EPSILON_MAX, from_fixed, to_fixed
@@ -29,10 +30,7 @@ def raise_population(node: Node, name: str, epsilon: float) -> Raised:
         InvalidRequest: there is no such population, or the cap would not be higher.
     """
     with node.database.writing() as session:
-        row = session.scalars(select(PopulationRow).where(PopulationRow.name == name)).one_or_none()
-        if row is None:
-            known = ", ".join(session.scalars(select(PopulationRow.name).order_by(PopulationRow.name))) or "none"
-            raise InvalidRequest(f"there is no population {name} (known: {known})", field="name")
+        row = population_named(session, name)
         before = session.get_one(AccountRow, row.account_id).cap
         if not 0 < epsilon <= EPSILON_MAX or to_fixed(epsilon) <= before:
             raise InvalidRequest(
@@ -43,3 +41,16 @@ def raise_population(node: Node, name: str, epsilon: float) -> Raised:
         account = book.raise_cap(session, row.account_id, to_fixed(epsilon))
         audit.record(session, audit.POPULATION_RAISED, population=row.id, account=account.id)
         return Raised(from_fixed(before), population_budget(row, account))
+
+
+def population_named(session: Session, name: str) -> PopulationRow:
+    """Return a population by its name, for the owner at the machine.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    row = session.scalars(select(PopulationRow).where(PopulationRow.name == name)).one_or_none()
+    if row is None:
+        known = ", ".join(session.scalars(select(PopulationRow.name).order_by(PopulationRow.name))) or "none"
+        raise InvalidRequest(f"there is no population {name} (known: {known})", field="name")
+    return row

@@ -36,17 +36,21 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
 
 
 def _quota(session: Session, grant: GrantRow) -> Budget:
-    budget = book.account(session.get_one(AccountRow, grant.account_id)).budget()
+    budget = book.present(session.get_one(AccountRow, grant.account_id)).budget()
     return budget.model_copy(update={"grant": grant.id})
 
 
-def list_populations(node: Node, caller: Caller) -> list[PopulationBudget]:
+def list_populations(node: Node, caller: Caller | None) -> list[PopulationBudget]:
     """Return every population's account, over all callers.
+
+    Args:
+        caller: None at the node's own machine.
 
     Raises:
         AccessDenied: the caller does not oversee this node.
     """
-    caller.must_oversee()
+    if caller is not None:
+        caller.must_oversee()
     with node.database.reading() as session:
         rows = session.scalars(select(PopulationRow).order_by(PopulationRow.name)).all()
         return [population_budget(row, session.get_one(AccountRow, row.account_id)) for row in rows]
@@ -70,18 +74,21 @@ def report_budget(node: Node, caller: Caller | None, population: str) -> BudgetR
         row = session.scalars(known).one_or_none()
         if row is None:
             raise UnknownResource("there is no such population", field="population")
-        account = book.account(session.get_one(AccountRow, row.account_id))
+        account = book.present(session.get_one(AccountRow, row.account_id))
         records = replay.charged(session, row.account_id)
-    budget = account.budget()
-    tighter = None if account.is_written_off else report.tighter(records, account.terms.delta)
+    budget, delta, window = account.budget(), account.terms.delta, account.window
+    present = records.window if window is None or window.number == records.windows else ()
+    tighter = None if account.is_written_off else report.tighter(present, delta)
     return BudgetReport(
         population=row.id,
         name=row.name,
         cap=budget.cap,
         delta=budget.delta,
-        events=len(records),
+        events=len(present),
         spent=budget.spent,
         tighter=None if tighter is None else min(tighter, budget.spent),
+        window=budget.window,
+        lifetime=None if window is None else report.tighter(records.events, delta),
     )
 
 
@@ -93,5 +100,5 @@ def population_budget(row: PopulationRow, account: AccountRow) -> PopulationBudg
         unit=row.unit,
         units=row.units,
         account=account.id,
-        budget=book.account(account).budget(),
+        budget=book.present(account).budget(),
     )

@@ -8,6 +8,7 @@ from jali_node.people.caller import Caller
 from jali_node.people.sight import all_seen, seen
 from jali_node.store import catalog
 from jali_node.store.catalog import Registered
+from jali_node.tables import AccountRow
 
 
 def list_datasets(node: Node, caller: Caller) -> list[Dataset]:
@@ -28,4 +29,7 @@ def show_dataset(node: Node, caller: Caller, dataset_id: str) -> Dataset:
 
 def _shown(node: Node, session: Session, registered: Registered) -> Dataset:
     late = catalog.late_answers(session, registered.dataset.id)
-    return registered.shown().model_copy(update={"timed_release": node.settings.timed_release, "late": late})
+    shown = registered.shown()
+    days = session.get_one(AccountRow, registered.population.account_id).window_days
+    people = shown.population.model_copy(update={"refresh_days": days})
+    return shown.model_copy(update={"timed_release": node.settings.timed_release, "late": late, "population": people})

@@ -83,7 +83,7 @@ def quoted(node: Node, wish: Wish) -> Offer:
         if found is None:
             raise InvalidRequest(f"there is no dataset {wish.dataset}", field="dataset")
         groups = _groups(found, wish.columns)
-        account = book.account(session.get_one(AccountRow, found.population.account_id))
+        account = book.present(session.get_one(AccountRow, found.population.account_id))
         session.expunge_all()
     rho = accountant.concentrated_for(to_fixed(wish.epsilon), account.terms, 1)
     if rho <= 0:

@@ -139,7 +139,7 @@ def price_of(found: Planned) -> int:
 
 def quoted(session: Session, found: Planned) -> JobQuote:
     """Return a plan's price, and whether the population's account has room for it."""
-    account = book.account(session.get_one(AccountRow, found.registered.population.account_id))
+    account = book.present(session.get_one(AccountRow, found.registered.population.account_id))
     price = price_of(found)
     one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
     return JobQuote(

@@ -180,7 +180,9 @@ def _work_out(session: Session, missing: list[LedgerEntry]) -> None:
             session.delete(freeze)
     session.flush()
     for account_id, values in replay.balances(session).items():
-        book.write(session.get_one(AccountRow, account_id), values)
+        row = session.get_one(AccountRow, account_id)
+        row.cap = values.cap
+        book.write(row, values)
     session.flush()
 
 

@@ -184,7 +184,7 @@ def _release(question: Question, spend_id: str, answer: Answer) -> ReleaseRow:
 
 
 def _shown(session: Session, question: Question, row: ReleaseRow, *, repeated: bool) -> Release:
-    quota = book.account(session.get_one(AccountRow, question.grant.account_id, populate_existing=True))
+    quota = book.present(session.get_one(AccountRow, question.grant.account_id, populate_existing=True))
     dataset = question.registered.shown()
     left = from_fixed(quota.left())
     return releases.shown(row, dataset, left, repeated=repeated, asked=question.query)

@@ -66,7 +66,7 @@ def _grants(session: Session, caller: Caller, query: Query) -> list[rules.Grant]
 
 def grant_of(session: Session, row: GrantRow, this: str = "") -> rules.Grant:
     """Return a stored grant as rules read it; `this` is the digest of the question that is asked."""
-    quota = book.account(session.get_one(AccountRow, row.account_id)).budget()
+    quota = book.present(session.get_one(AccountRow, row.account_id)).budget()
     revoked = session.get(FreezeRow, row.id)
     return rules.Grant(
         id=row.id,

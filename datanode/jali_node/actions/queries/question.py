@@ -116,7 +116,7 @@ def admitted(session: Session, found: Judged) -> Question | AskOwner:
         _planned(query, card, query.epsilon, terms)  # what does not fit the card is refused before anybody is asked
         return verdict
     assert isinstance(verdict, Allow)  # noqa: S101 - the third of three verdicts
-    quota = book.account(session.get_one(AccountRow, verdict.grant.account_id))
+    quota = book.present(session.get_one(AccountRow, verdict.grant.account_id))
     question = Question(query, found.caller, registered, terms, verdict.grant, quota)
     question.plan  # noqa: B018 - what does not fit the card is refused here
     return question

@@ -47,4 +47,4 @@ def _left(session: Session, caller: Caller, row: ReleaseRow) -> float:
     now = datetime.now(UTC)
     held = grants.held(session, caller.id, row.project_id, row.dataset_id)
     accounts = [session.get_one(AccountRow, grant.account_id) for grant in held if grant.expires_at > now]
-    return max((from_fixed(book.account(account).left()) for account in accounts), default=0.0)
+    return max((from_fixed(book.present(account).left()) for account in accounts), default=0.0)

@@ -1,5 +1,6 @@
 """A reviewer's word. A yes, or two above the threshold, opens a quota under the population's account, or raises one."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -42,14 +43,15 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
     with node.database.writing() as session:
         row = _undecided(session, caller, request_id, decision)
         status = request_state.moved(RequestStatus(row.status), decision.outcome)
-        quota, days = _checked_quota(session, row, decision), decision.expires_days
+        quota, every = _checked_quota(session, row, decision), _every(session, row, decision)
+        days = _days(session, row, decision)
         if decision.outcome is RequestStatus.GRANTED:
             projects.refuse_if_ended(session, row.project_id)
-            yes = agree.agreed(session, caller, Yes(row.id, row.digest, quota, days, decision.reason))
+            yes = agree.agreed(session, caller, Yes(row.id, row.digest, quota, days, decision.reason, every))
             if yes is None:
                 tell(session, node, row, Happened.APPROVED_FIRST, caller, decision.reason)
                 return shown(session, row)
-            quota, days = yes.epsilon, yes.expires_days or days
+            quota, days, every = yes.epsilon, yes.expires_days or days, yes.refresh_days
         row.status, row.reason = status, decision.reason
         if decision.outcome is RequestStatus.CHANGES_ASKED:
             tell(session, node, row, Happened.CHANGES_ASKED, caller, decision.reason)
@@ -66,7 +68,7 @@ def decide_request(node: Node, caller: Caller, request_id: str, decision: Decisi
             by=caller.id,
         )
         if decision.outcome is RequestStatus.GRANTED:
-            _give(session, row, quota, days)
+            _give(session, row, quota, days, every)
         tell(session, node, row, Happened(decision.outcome), caller, decision.reason)
         return shown(session, row)
 
@@ -107,31 +109,51 @@ def _account(session: Session, row: AccessRequestRow) -> AccountRow:
     return session.get_one(AccountRow, catalog.registered(session, row.dataset_id).population.account_id)
 
 
-def _give(session: Session, row: AccessRequestRow, quota: int, days: int) -> None:
+def _days(session: Session, row: AccessRequestRow, decision: Decision) -> int:
+    """Return how many days the grant would hold; one that is raised keeps the day on which it ends."""
     if row.raises is None:
-        _grant(session, row, quota, days)
+        return decision.expires_days
+    left = session.get_one(GrantRow, row.raises).expires_at - datetime.now(UTC)
+    return max(1, math.ceil(left / timedelta(days=1)))
+
+
+def _every(session: Session, row: AccessRequestRow, decision: Decision) -> int | None:
+    """Return every how many days the quota would refresh; one that is raised does so as before, if nothing is said."""
+    if decision.refresh_days is not None and row.question is not None:
+        raise InvalidRequest("a grant for one question does not refresh", field="refresh_days")
+    if decision.refresh_days is not None or row.raises is None:
+        return decision.refresh_days
+    grant = session.get_one(GrantRow, row.raises)
+    return session.get_one(AccountRow, grant.account_id).window_days
+
+
+def _give(session: Session, row: AccessRequestRow, quota: int, days: int, every: int | None) -> None:
+    if row.raises is None:
+        _grant(session, row, quota, days, every)
     else:
-        _raise(session, row, quota)
+        _raise(session, row, quota, every)
 
 
-def _raise(session: Session, row: AccessRequestRow, quota: int) -> None:
+def _raise(session: Session, row: AccessRequestRow, quota: int, every: int | None) -> None:
     grant = session.get_one(GrantRow, row.raises)
     if grant.expires_at <= datetime.now(UTC):
         raise InvalidRequest(
             f"the grant that is to have more ended on {grant.expires_at:%Y-%m-%d}; the asker needs a new one",
             field="grant",
         )
-    book.raise_cap(session, grant.account_id, quota)
+    account = book.raise_cap(session, grant.account_id, quota)
+    if every != account.window_days:
+        book.set_window(session, grant.account_id, every)
     audit.record(session, audit.GRANT_RAISED, grant=grant.id, request=row.id, account=grant.account_id)
 
 
-def _grant(session: Session, row: AccessRequestRow, cap: int, days: int) -> None:
+def _grant(session: Session, row: AccessRequestRow, cap: int, days: int, every: int | None) -> None:
     account = _account(session, row)
     grant_id, now = new_id(PREFIX_GRANT), datetime.now(UTC)
     terms = book.terms(account)
     if row.delta is not None:
         terms = replace(terms, pool=min(terms.pool, row.delta))
-    quota = book.open_account(session, book.QUOTA, cap, terms, {"grant": grant_id, "under": account.id})
+    quota = book.open_account(session, book.QUOTA, cap, terms, {"grant": grant_id, "under": account.id}, every)
     grant = GrantRow(
         id=grant_id,
         request_id=row.id,

@@ -74,6 +74,7 @@ def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
         waiting_for=_waiting_for(session, row, status),
         grant=None if grant is None else grant.id,
         expires_at=None if grant is None else grant.expires_at,
+        refresh_days=None if grant is None else session.get_one(AccountRow, grant.account_id).window_days,
     )
 
 
