@@ -84,6 +84,13 @@ REVOKED_STANDS = (
 )
 NODE_ANSWERS = "Nothing stops the node as a whole. To freeze it refuses every new question and round, everybody's."
 REASON_SHORT = "Give a reason of 3 letters or more: people who meet it read it, and so does whoever audits it."
+PROJECTS_ARE = (
+    "People who ask together for one purpose. Grants belong to a project, and what one member has paid for is free for "
+    "the others."
+)
+RELEASED_REMAINS = "What was released remains. A later last day lets the project go on."
+MAY_COME_BACK = "They can be added again at any time; what they did stays on record."
+LAST_DAY_IS = "The last day, in UTC, on which something may be asked for it. A later one prolongs the project."
 NO_REPORT = "There is no tighter figure for these events: what they set aside for unknown keys leaves nothing of delta."
 NO_GRANTS = "Nobody has a grant about this population that still holds."
 
@@ -213,12 +220,31 @@ def _jobs(jobs: list[str]) -> str:
     return f"{words.counted(len(jobs), 'job')} {'is' if len(jobs) == 1 else 'are'}"
 
 
-def counted_tightly(tighter: float) -> str:
+def counted_tightly(tighter: float, lifetime: float | None = None) -> str:
     """Say what was spent by the tighter count."""
     return (
         f"Counted by privacy-loss distributions, the same answers together come to {words.epsilon(tighter)}. The cap "
         "is kept by the figure above: no cap can be kept by this one."
-    )
+    ) + (f" All windows together come to {words.epsilon(lifetime)}." if lifetime is not None else "")
+
+
+def ends_for(people: list[str]) -> str:
+    """Say who can ask no longer when a project ends."""
+    whom = f" That stops {words.listed(people)}." if people else " Nobody has a grant for it that still holds."
+    return f"Nothing more is asked, granted or begun for it, from this moment on.{whom}"
+
+
+def ends_jobs(jobs: list[str]) -> str:
+    """Say which jobs begin no further round."""
+    if not jobs:
+        return "No job is under way that it would stop."
+    return f"{_jobs(jobs)} under way and begin{'s' * (len(jobs) == 1)} no further round: {'; '.join(jobs)}."
+
+
+def leaves(grants: int) -> str:
+    """Say what somebody who leaves a project can do no longer."""
+    which = f" Their {words.counted(grants, 'open grant')} for it serve{'s' * (grants == 1)} nobody." if grants else ""
+    return f"They neither ask for the project nor read what it has, from this moment on.{which}"
 
 
 def spent_without_grant(share: str) -> str:

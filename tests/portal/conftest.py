@@ -51,11 +51,11 @@ class Portal:
     def sign_in(self, token: str | None = None) -> None:
         self.session = self.reception.admit(token or self.house.owner)
 
-    def page(self, name: str = "inbox", **query: str) -> AppTest:
+    def page(self, page: str = "inbox", **query: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=20)
-        if name != "inbox":
+        if page != "inbox":
             app.run()
-            app.switch_page(f"screens/{name}.py")
+            app.switch_page(f"screens/{page}.py")
         app.query_params.update(query)
         return app.run()
 

@@ -17,6 +17,7 @@ page = st.navigation(
     [
         st.Page("screens/inbox.py", title="Inbox", default=True),
         st.Page("screens/budgets.py", title="Budgets", url_path="budgets"),
+        st.Page("screens/projects.py", title="Projects", url_path="projects"),
         st.Page("screens/ledger.py", title="Ledger", url_path="ledger"),
         st.Page("screens/audit.py", title="Audit", url_path="audit"),
         st.Page("screens/people.py", title="People and tokens", url_path="people"),

@@ -8,6 +8,7 @@ import streamlit as st
 from jali import errors
 from jali_portal import reception
 from jali_portal.desk import Desk
+from jali_portal.viewmodels.budgets import Facts
 
 
 def cookie() -> str | None:
@@ -25,6 +26,19 @@ def desk() -> Desk:
     if found is None:
         raise errors.NotSignedIn("the session is over")
     return found
+
+
+def facts() -> Facts:
+    """Return what the node tells of its budgets and of what they are for."""
+    mine = desk()
+    return Facts(
+        populations=mine.populations(),
+        datasets=mine.datasets(),
+        requests=mine.requests(),
+        jobs=mine.jobs(),
+        freezes={freeze.subject: freeze for freeze in mine.owner.freezes()},
+        book=mine.accounts(),
+    )
 
 
 def leave() -> None:

@@ -97,10 +97,23 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Left:
+    """Something that left the node: an answer, or a round's weights. `what` is its id, a release's or a job's."""
+
+    at: datetime
+    what: str
+    round: int
+    person: str
+    dataset: str
+    price: float
+
+
+@dataclass(frozen=True)
 class _Spend:
     accounts: tuple[str, ...]
     costs: list[float]
     whose: str
+    about: dict[str, Any]
 
 
 class AccountBook:
@@ -111,6 +124,8 @@ class AccountBook:
         self._read = 0
         self._accounts: dict[str, Account] = {}
         self._spends: dict[str, _Spend] = {}
+        self._left: dict[str, list[Left]] = {}
+        self._datasets: dict[str, str] = {}
 
     @property
     def entries(self) -> int:
@@ -139,6 +154,11 @@ class AccountBook:
         with self._lock:
             return self._accounts.get(account_id)
 
+    def left_for(self, project_id: str) -> tuple[Left, ...]:
+        """Return what has left the node for a project, the first first."""
+        with self._lock:
+            return tuple(self._left.get(project_id, ()))
+
     def quotas(self, account_id: str) -> dict[str, Account]:
         """Return the quotas under a population's account, by their grant's id."""
         with self._lock:
@@ -158,17 +178,31 @@ class AccountBook:
         elif entry.kind == "spend.held":
             costs = [cost / EPSILON_UNITS for cost in body["rdp"]]
             whose = body.get("grant") or body.get("job") or ""
-            spend = self._spends[body["spend"]] = _Spend(tuple(body["accounts"]), costs, whose)
-            self._move(spend, entry.at, used=+1, held=+1)
+            held = self._spends[body["spend"]] = _Spend(tuple(body["accounts"]), costs, whose, body)
+            self._move(held, entry.at, used=+1, held=+1)
         elif entry.kind == "spend.begun" and body["spend"] in self._spends:
             self._move(self._spends[body["spend"]], entry.at, held=-1, begun=True)
         elif entry.kind == "spend.freed" and body["spend"] in self._spends:
             self._move(self._spends.pop(body["spend"]), entry.at, used=-1, held=-1)
         elif entry.kind in ("spend.committed", "spend.settled"):
-            self._spends.pop(body.get("spend", ""), None)
+            spend = self._spends.pop(body["spend"], None)
+            if spend is not None and entry.kind == "spend.committed" and spend.about.get("project"):
+                self._left.setdefault(spend.about["project"], []).append(self._release(spend.about, entry))
+        elif entry.kind == "dataset.registered":
+            self._datasets[body["version"]] = body["dataset"]
         elif entry.kind == "caps.written_off":
             for account_id in body["accounts"]:
                 self._write_off(self._accounts[account_id], entry.at)
+
+    def _release(self, about: dict[str, Any], entry: LedgerEntry) -> Left:
+        return Left(
+            at=entry.at,
+            what=entry.body.get("release") or entry.body.get("job") or "",
+            round=entry.body.get("round") or 0,
+            person=about.get("person") or "",
+            dataset=self._datasets.get(about.get("version") or "", ""),
+            price=about["price"] / EPSILON_UNITS,
+        )
 
     def _move(self, spend: _Spend, at: datetime, used: int = 0, held: int = 0, begun: bool = False) -> None:
         for account_id in spend.accounts:

@@ -201,7 +201,7 @@ def _without_grant(account: Account | None) -> str:
 
 def report(found: BudgetReport) -> str:
     """Return the tighter figure in words; the page says that it is a report."""
-    return wording.NO_REPORT if found.tighter is None else wording.counted_tightly(found.tighter)
+    return wording.NO_REPORT if found.tighter is None else wording.counted_tightly(found.tighter, found.lifetime)
 
 
 def stopping(facts: Facts, found: Sequence[Purse], subject: str) -> tuple[str, ...]:
@@ -228,7 +228,7 @@ def stopping(facts: Facts, found: Sequence[Purse], subject: str) -> tuple[str, .
     ]
     return (
         wording.freezes(subject == NODE, sorted(people)),
-        wording.waiting_jobs([_said(job) for job in jobs]),
+        wording.waiting_jobs([said(job) for job in jobs]),
         wording.BEGUN_STANDS,
     )
 
@@ -242,7 +242,7 @@ def ending(facts: Facts, grant: str, now: datetime) -> tuple[str, ...]:
     if any(_holds(facts, other, now) for other in others):
         return (wording.REVOKES, wording.ANOTHER_GRANT_HOLDS, wording.REVOKED_STANDS)
     jobs = [job for job in facts.jobs if _of_grant(job, wish) and (job.status.is_open or job.status in UNDER_WAY)]
-    return (wording.REVOKES, wording.cancelled_jobs([_said(job) for job in jobs]), wording.REVOKED_STANDS)
+    return (wording.REVOKES, wording.cancelled_jobs([said(job) for job in jobs]), wording.REVOKED_STANDS)
 
 
 def _same(one: AccessRequest, other: AccessRequest) -> bool:
@@ -259,6 +259,7 @@ def _of_grant(job: Job, wish: AccessRequest) -> bool:
     return (job.person, training.project, training.dataset) == (wish.person, wish.project, wish.dataset)
 
 
-def _said(job: Job) -> str:
+def said(job: Job) -> str:
+    """Return a job in words: whose, on what, and how far it is."""
     done = f"{job.rounds_done} of {words.counted(job.training.rounds, 'round')} done"
     return f"{job.person_name}'s training on {job.dataset_name} ({done})"

@@ -11,14 +11,7 @@ desk = visit.desk()
 markup.title("Budgets")
 markup.quiet(wording.BUDGETS_ARE)
 told(purses.ABOUT)
-facts = budgets.Facts(
-    populations=desk.populations(),
-    datasets=desk.datasets(),
-    requests=desk.requests(),
-    jobs=desk.jobs(),
-    freezes={freeze.subject: freeze for freeze in desk.owner.freezes()},
-    book=desk.accounts(),
-)
+facts = visit.facts()
 found = budgets.purses(facts, visit.now(), visit.zone())
 markup.cards(budgets.figures(facts, found))
 stops = purses.Stops(visit.desk, facts, found, visit.now())
