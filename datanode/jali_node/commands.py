@@ -16,7 +16,7 @@ from jali.wire.person import IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-from jali_node.subcommands import datasets, ledgers, populations, projects
+from jali_node.subcommands import datasets, evidence, ledgers, populations, projects
 
 
 @click.group()
@@ -576,7 +576,7 @@ for command in populations.COMMANDS:
     population.add_command(command)
 for command in datasets.COMMANDS:
     dataset.add_command(command)
-for part in (projects.project, populations.grant, *ledgers.COMMANDS):
+for part in (projects.project, populations.grant, *ledgers.COMMANDS, *evidence.COMMANDS):
     node.add_command(part)
 
 COMMANDS = (node,)

@@ -262,12 +262,40 @@ def demo(exit_at_once: bool, hands_on: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ledger", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An exported ledger.")
 @click.option("--profile", "name", help="The profile of the node to ask; the usual one if not given.")
-def verify(files: tuple[Path, ...], ledger: Path | None, name: str | None) -> None:
-    """Hold checkpoints (FILES) against their node's chain, or without the node against --ledger.
+@click.option("--key", help="The node's id or public key as you know it from elsewhere, for a project's evidence.")
+def verify(files: tuple[Path, ...], ledger: Path | None, name: str | None, key: str | None) -> None:
+    """Verify a project's evidence (a zip), or hold checkpoints against their node's chain. FILES are either.
 
-    A checkpoint is what `node.checkpoint("FILE")` saved. With several, a change is found between two of them; against
-    an exported ledger, at its very entry.
+    Evidence is verified on this machine alone; checkpoints named beside it have to be passed by its chain. Without a
+    zip, checkpoints (what `node.checkpoint("FILE")` saved) are held against their node, or without it against --ledger.
+    With several, a change is found between two of them; against an exported ledger, at its very entry.
     """
+    packs = [file for file in files if _is_zip(file)]
+    kept = [file for file in files if file not in packs]
+    if packs:
+        _verify_evidence(packs, kept, key)
+    else:
+        _verify_checkpoints(kept, ledger, name)
+    click.echo("This shows that records are unaltered since the checkpoint was signed; not that noise was honest.")
+
+
+def _is_zip(file: Path) -> bool:
+    with file.open("rb") as start:
+        return file.suffix.lower() == ".zip" or start.read(4) == b"PK\x03\x04"
+
+
+def _verify_evidence(packs: list[Path], kept: list[Path], key: str | None) -> None:
+    from jali import checkpoint, evidence
+
+    known = [checkpoint.read(file) for file in kept]
+    for pack in packs:
+        found = evidence.verify(pack, key, known)
+        if not found.valid:
+            raise click.ClickException(f"{pack} departs: {found.departure}")
+        click.echo(found.describe())
+
+
+def _verify_checkpoints(files: list[Path], ledger: Path | None, name: str | None) -> None:
     from jali import checkpoint
     from jali.wire.walk import walked
 
@@ -283,7 +311,6 @@ def verify(files: tuple[Path, ...], ledger: Path | None, name: str | None) -> No
     if not report.valid:
         raise click.ClickException(f"{where}: {report.describe()}")
     click.echo(f"{where}: {report.describe()}")
-    click.echo("This shows that records are unaltered since the checkpoint was signed; not that noise was honest.")
 
 
 COMMANDS = (demo, login, logout, password, token, verify)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -372,6 +373,35 @@ class Owner:
     def audit_file(self, which: AuditFilter) -> bytes:
         """Return all chosen entries as CSV, the oldest first; that they were taken is an entry too."""
         return self._transport.content("/v1/audit/export", _address(which))
+
+    def evidence(self, project: Project | str, to: str | Path) -> Path:
+        """Write a project's evidence to a new file, and return where: requests, decisions, releases, ledger, signed.
+
+        `jali verify FILE --key NODE` checks it without the node. It holds names, purposes and answers. That it was
+        taken is an entry of the chain. For owners and auditors.
+
+        Args:
+            project: it, or its id.
+            to: such as "study.zip"; a file that is there is not written over.
+
+        Raises:
+            AccessDenied: neither an owner nor an auditor asks.
+            UnknownResource: there is no such project.
+
+        Example::
+
+            owner.evidence(owner.projects()[0], "study.zip")
+        """
+        file = Path(to)
+        content = self.evidence_file(project)
+        with file.open("xb") as into:
+            into.write(content)
+        return file
+
+    def evidence_file(self, project: Project | str) -> bytes:
+        """Return the same as bytes."""
+        name = project if isinstance(project, str) else project.id
+        return self._transport.content(f"/v1/projects/{quote(name, safe='')}/evidence", {})
 
     def verify_ledger(self, checkpoints: Mapping[int, str] | None = None) -> Verification:
         """Download the ledger, recompute its chain here, and compare with the node's own report.

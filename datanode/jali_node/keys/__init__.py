@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from jali.wire.evidence import manifest_bytes
 from jali.wire.ledger import Checkpoint, checkpoint_bytes, fingerprint
 
 
@@ -36,19 +37,24 @@ def load(path: Path) -> Ed25519PrivateKey:
 
 def node_id(key: Ed25519PrivateKey) -> str:
     """Return the key's fingerprint: the first 128 bits of the SHA-256 of the raw public key."""
-    return fingerprint(_public(key))
+    return fingerprint(public(key))
 
 
 def checkpoint(key: Ed25519PrivateKey, seq: int, head: str) -> Checkpoint:
     """Return a chain's last entry, signed."""
     node, at = node_id(key), datetime.now(UTC)
     signature = key.sign(checkpoint_bytes(node, seq, head, at)).hex()
-    return Checkpoint(node_id=node, public_key=_public(key).hex(), seq=seq, hash=head, at=at, signature=signature)
+    return Checkpoint(node_id=node, public_key=public(key).hex(), seq=seq, hash=head, at=at, signature=signature)
+
+
+def manifest(key: Ed25519PrivateKey, sha256: str) -> str:
+    """Return the signature of a pack's manifest, by its digest."""
+    return key.sign(manifest_bytes(node_id(key), sha256)).hex()
 
 
 def is_own(key: Ed25519PrivateKey, found: Checkpoint) -> bool:
     """Say whether a checkpoint was signed with this very key."""
-    if found.public_key != _public(key).hex() or not found.is_of_its_node:
+    if found.public_key != public(key).hex() or not found.is_of_its_node:
         return False
     try:
         key.public_key().verify(bytes.fromhex(found.signature), found.signed)
@@ -57,5 +63,6 @@ def is_own(key: Ed25519PrivateKey, found: Checkpoint) -> bool:
     return True
 
 
-def _public(key: Ed25519PrivateKey) -> bytes:
+def public(key: Ed25519PrivateKey) -> bytes:
+    """Return the raw public key."""
     return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

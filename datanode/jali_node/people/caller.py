@@ -41,6 +41,11 @@ class Caller:
         if not self.oversees:
             raise AccessDenied("only an owner, a reviewer or an auditor of this node may read that")
 
+    def must_audit(self) -> None:
+        """Refuse whoever may not take what was released to others away with them."""
+        if self.role not in (Role.OWNER, Role.AUDITOR):
+            raise AccessDenied("only an owner or an auditor of this node may take a project's evidence")
+
     @property
     def oversees(self) -> bool:
         """Whether they may read everybody's requests and jobs, the accounts and the ledger."""

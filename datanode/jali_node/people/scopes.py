@@ -14,6 +14,7 @@ NEEDED: tuple[tuple[str, set[Scope] | None, set[Scope] | None], ...] = (
     ("/v1/me/session", None, None),
     ("/v1/me/", ADMIN, ADMIN),
     ("/v1/me", None, ADMIN),
+    ("/v1/projects/{project_id}/evidence", REVIEW, ADMIN),
     ("/v1/projects", None, ADMIN),
     ("/v1/datasets/{dataset_id}/budget", ASK | TRAIN, ADMIN),
     ("/v1/datasets", CATALOG | ASK | TRAIN | REVIEW, ADMIN),

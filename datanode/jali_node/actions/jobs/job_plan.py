@@ -12,6 +12,7 @@ from jali.wire.money import digest, from_fixed
 from jali.wire.person import Role
 from jali_node.actions.approvals import agree
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.wishes import subject
 from jali_node.engine.engines import files_only
 from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
 from jali_node.jobs import train
@@ -66,7 +67,7 @@ def stored(session: Session, row: JobRow) -> Planned:
 
 
 def job_digest(form: JobForm, version_id: str, plan: str) -> str:
-    """Bind a decision to everything that runs: the training, the first weights, the dataset version, and the plan."""
+    """Return what decisions of earlier releases were bound to; now `subject.bound` says it."""
     return digest({"form": form.digest, "version": version_id, "plan": plan})
 
 
@@ -81,7 +82,7 @@ def refuse_if_changed(row: JobRow) -> None:
     Raises:
         JobChanged: something of it is no longer what the owner decided about.
     """
-    if job_digest(form_of(row), row.version_id, row.plan) != row.digest:
+    if row.digest not in (subject.bound(row), job_digest(form_of(row), row.version_id, row.plan)):
         raise JobChanged("the job is no longer what was approved; submit it again", field="digest")
 
 

@@ -11,7 +11,7 @@ from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus
 from jali.wire.policy import Effect
 from jali_node import audit
 from jali_node.actions.jobs.decide_job import approve_by_rule
-from jali_node.actions.jobs.job_plan import Planned, job_digest, planned, quoted, shown
+from jali_node.actions.jobs.job_plan import Planned, planned, quoted, shown
 from jali_node.actions.jobs.judge_job import JudgedJob, judge_job
 from jali_node.actions.policies import history
 from jali_node.actions.wishes import revise, subject
@@ -64,7 +64,7 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
             reason="",
         )
         found = _write(session, row, form)
-        row.digest = job_digest(form, row.version_id, row.plan)
+        row.digest = subject.bound(row)
         subject.wait_anew(row, node.settings)
         session.add(row)
         session.flush()
@@ -76,6 +76,7 @@ def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
             person=caller.id,
             project=row.project_id,
             version=row.version_id,
+            **subject.binding(row),
         )
         tell(session, node, row, Happened.FILED, caller)
         return _waiting(session, node, row, found, judged)
@@ -100,9 +101,9 @@ def revise_job(node: Node, caller: Caller, job_id: str, form: JobForm) -> Job:
         for field, before in (("dataset", row.dataset_id), ("project", row.project_id)):
             if getattr(form.training, field) != before:
                 raise InvalidRequest(f"a revision keeps its {field}: expected {before}; submit a new job", field=field)
-        new = JobRow(id=row.id)
+        new = JobRow(id=row.id, person_id=row.person_id, dataset_id=row.dataset_id, project_id=row.project_id)
         found = _write(session, new, form)
-        revise.keep(session, node, row, job_digest(form, new.version_id, new.plan))
+        revise.keep(session, node, row, subject.bound(new))
         for name in ("version_id", "training", "weights", "plan"):
             setattr(row, name, getattr(new, name))
         row.status = status

@@ -64,7 +64,9 @@ def revise_request(node: Node, caller: Caller, request_id: str, form: RequestFor
         status = request_state.moved(RequestStatus(row.status), RequestStatus.SUBMITTED)
         new = wanted(session, caller, form)
         _refuse_another_wish(row, new)
-        revise.keep(session, node, row, new.digest)
+        draft = AccessRequestRow(person_id=row.person_id)
+        new.write(draft)
+        revise.keep(session, node, row, subject.bound(draft))
         new.write(row)
         row.status = status
         session.flush()
@@ -104,6 +106,7 @@ def _filed(session: Session, node: Node, caller: Caller, new: Wanted) -> AccessR
         reason="",
     )
     new.write(row)
+    row.digest = subject.bound(row)
     subject.wait_anew(row, node.settings)
     session.add(row)
     session.flush()
@@ -115,6 +118,7 @@ def _filed(session: Session, node: Node, caller: Caller, new: Wanted) -> AccessR
         person=caller.id,
         project=row.project_id,
         dataset=row.dataset_id,
+        **subject.binding(row),
     )
     tell(session, node, row, Happened.FILED, caller)
     return row

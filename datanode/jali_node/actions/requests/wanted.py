@@ -32,7 +32,6 @@ class Wanted:
     project_id: str
     purpose: str
     epsilon: int
-    digest: str
     statistics: str | None = None
     columns: str | None = None
     job_kinds: str | None = None
@@ -54,14 +53,13 @@ def wanted(session: Session, caller: Caller, form: RequestForm) -> Wanted:
         AccessDenied, ProjectEnded, UnknownDataset, UnknownResource: not for this person or project.
         InvalidRequest, UnknownColumn, WrongColumnType, BoundsUnknown: it does not fit the card, or the grant.
     """
-    sent = {"person": caller.id, **form.model_dump(mode="json")}
     match form:
         case AccessRequestForm():
-            return _access(session, caller, form, digest(sent))
+            return _access(session, caller, form)
         case BudgetRequestForm():
-            return _budget(session, caller, form, digest(sent))
+            return _budget(session, caller, form)
         case QuestionRequestForm():
-            return _question(session, caller, form, digest(sent))
+            return _question(session, caller, form)
 
 
 def question_digest(query: Query) -> str:
@@ -75,7 +73,7 @@ def form_for_question(query: Query) -> QuestionRequestForm:
     return QuestionRequestForm(kind="question", query=query.model_copy(update={"insist": False}), purpose=purpose)
 
 
-def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str) -> Wanted:
+def _access(session: Session, caller: Caller, form: AccessRequestForm) -> Wanted:
     caller.must_belong_to(form.project)
     projects.refuse_if_ended(session, form.project)
     registered = seen(session, caller, form.dataset)
@@ -86,7 +84,6 @@ def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str
         project_id=form.project,
         purpose=form.purpose,
         epsilon=to_fixed(form.epsilon),
-        digest=sent,
         statistics=None if form.statistics is None else json.dumps(sorted(form.statistics)),
         columns=None if form.columns is None else json.dumps(sorted(form.columns)),
         job_kinds=None if form.job_kinds is None else json.dumps(sorted(form.job_kinds)),
@@ -94,7 +91,7 @@ def _access(session: Session, caller: Caller, form: AccessRequestForm, sent: str
     )
 
 
-def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str) -> Wanted:
+def _budget(session: Session, caller: Caller, form: BudgetRequestForm) -> Wanted:
     grant = session.get(GrantRow, form.grant)
     if grant is None or grant.person_id != caller.id:
         raise UnknownResource("there is no such grant, or it is not yours", field="grant")
@@ -110,7 +107,6 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str
         project_id=grant.project_id,
         purpose=form.purpose,
         epsilon=to_fixed(form.epsilon),
-        digest=sent,
         statistics=grant.statistics,
         columns=grant.columns,
         job_kinds=grant.job_kinds,
@@ -118,7 +114,7 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm, sent: str
     )
 
 
-def _question(session: Session, caller: Caller, form: QuestionRequestForm, sent: str) -> Wanted:
+def _question(session: Session, caller: Caller, form: QuestionRequestForm) -> Wanted:
     query = form.query
     caller.must_belong_to(query.project)
     projects.refuse_if_ended(session, query.project)
@@ -140,7 +136,6 @@ def _question(session: Session, caller: Caller, form: QuestionRequestForm, sent:
         project_id=query.project,
         purpose=form.purpose,
         epsilon=to_fixed(query.epsilon),
-        digest=sent,
         statistics=json.dumps([query.statistic.kind]),
         columns=json.dumps(sorted(query.reads)),
         job_kinds=json.dumps([]),

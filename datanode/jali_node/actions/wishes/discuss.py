@@ -37,9 +37,13 @@ def discussion(node: Node, caller: Caller, subject_id: str) -> list[Remark]:
         UnknownResource: there is no such request or job, or it is somebody else's.
     """
     with node.database.reading() as session:
-        row = subject.visible(session, caller, subject_id)
-        query = select(RemarkRow).where(RemarkRow.subject_id == row.id).order_by(RemarkRow.at, RemarkRow.id)
-        return [_shown(session, row, remark) for remark in session.scalars(query)]
+        return list(said_about(session, subject.visible(session, caller, subject_id)))
+
+
+def said_about(session: Session, row: Subject) -> tuple[Remark, ...]:
+    """Do the same within a session, whoever asks."""
+    query = select(RemarkRow).where(RemarkRow.subject_id == row.id).order_by(RemarkRow.at, RemarkRow.id)
+    return tuple(_shown(session, row, remark) for remark in session.scalars(query))
 
 
 def _shown(session: Session, row: Subject, remark: RemarkRow) -> Remark:

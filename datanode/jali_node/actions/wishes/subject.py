@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from jali.wire import evidence
 from jali.wire.ids import PREFIX_JOB
 from jali.wire.money import DELTA_UNITS, digest, from_fixed
 from jali_node.errors import UnknownResource
@@ -59,6 +60,29 @@ def content(row: Subject) -> dict[str, Any]:
         asked[name] = "all" if names is None else json.loads(names)
     asked["delta"] = "all" if row.delta is None else from_fixed(row.delta, DELTA_UNITS)
     return asked
+
+
+def bound(row: Subject) -> str:
+    """Return the digest that decisions about a wish are bound to: all that is asked for, of a job all that runs."""
+    return evidence.wish_digest(
+        person=row.person_id,
+        kind=kind(row),
+        dataset=row.dataset_id,
+        project=row.project_id,
+        content=content(row),
+        runs=runs(row),
+    )
+
+
+def runs(row: Subject) -> str | None:
+    """Return the digest of the version that a job runs on, and of its plan."""
+    return evidence.runs_digest(row.version_id, row.plan) if isinstance(row, JobRow) else None
+
+
+def binding(row: Subject) -> dict[str, Any]:
+    """Return what an entry says of how a wish's digest was made, so that others can make it again."""
+    made = runs(row)
+    return {"binds": evidence.BINDS} if made is None else {"binds": evidence.BINDS, "runs": made}
 
 
 def kind(row: Subject) -> str:

@@ -42,9 +42,9 @@ def tell(
     session.flush()
     person = remark.person_id
     if entry := ENTRIES.get(happened):
-        audit.record(
-            session, entry, subject=row.id, revision=row.revision, digest=row.digest, remark=remark.id, by=person
-        )
+        facts = {"subject": row.id, "revision": row.revision, "digest": row.digest, "remark": remark.id, "by": person}
+        binding = subject.binding(row) if happened is Happened.RESUBMITTED else {}
+        audit.record(session, entry, **facts, **binding)
     if node.settings.notices.tells_anybody:
         _post(session, node, row, happened, now, by)
     return remark

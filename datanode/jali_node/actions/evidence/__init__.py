@@ -1,0 +1,1 @@
+"""The evidence of a project, for an auditor to read and to verify without the node."""
