@@ -91,6 +91,20 @@ PROJECTS_ARE = (
 RELEASED_REMAINS = "What was released remains. A later last day lets the project go on."
 MAY_COME_BACK = "They can be added again at any time; what they did stays on record."
 LAST_DAY_IS = "The last day, in UTC, on which something may be asked for it. A later one prolongs the project."
+POLICIES_ARE = (
+    "Rules that allow, ask or deny what grants would leave open. An explicit deny wins, then an explicit ask, then an "
+    "allow; where no rule speaks, grants decide, and otherwise an owner is asked."
+)
+NO_POLICY = "No policy has been put in force: grants alone decide."
+POLICY_CHECKED = (
+    "Nothing is in force by trying. The text is checked, and then held against the last 100 requests as they were "
+    "judged."
+)
+ADOPTING = (
+    "It counts from the next question on, for everybody. What was granted, released or approved stays as it is.",
+    "The version before stays readable; putting it in force again is a new version with its text.",
+)
+NOTHING_CHANGES = "None of them would be answered otherwise."
 NO_REPORT = "There is no tighter figure for these events: what they set aside for unknown keys leaves nothing of delta."
 NO_GRANTS = "Nobody has a grant about this population that still holds."
 
@@ -245,6 +259,13 @@ def leaves(grants: int) -> str:
     """Say what somebody who leaves a project can do no longer."""
     which = f" Their {words.counted(grants, 'open grant')} for it serve{'s' * (grants == 1)} nobody." if grants else ""
     return f"They neither ask for the project nor read what it has, from this moment on.{which}"
+
+
+def tried(changed: int, looked_at: int) -> str:
+    """Say how many requests would be answered otherwise."""
+    if looked_at == 0:
+        return "It is a policy. Nobody has asked anything yet, so there is nothing to try it on"
+    return f"{changed} of the last {words.counted(looked_at, 'request')} would be answered otherwise"
 
 
 def spent_without_grant(share: str) -> str:

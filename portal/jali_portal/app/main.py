@@ -20,6 +20,7 @@ page = st.navigation(
         st.Page("screens/projects.py", title="Projects", url_path="projects"),
         st.Page("screens/ledger.py", title="Ledger", url_path="ledger"),
         st.Page("screens/audit.py", title="Audit", url_path="audit"),
+        st.Page("screens/policies.py", title="Policies", url_path="policies"),
         st.Page("screens/people.py", title="People and tokens", url_path="people"),
         st.Page("screens/request.py", title="Request", url_path="request", visibility="hidden"),
     ]

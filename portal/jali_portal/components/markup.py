@@ -120,6 +120,18 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence
     show(f'<table class="j-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
+def listing(lines: Iterable[tuple[str, str, str, Sequence[str]]]) -> None:
+    """Draw a document line by line: its number, its text, its kind, and what is wrong there."""
+    rows = []
+    for number, text, kind, notes in lines:
+        rows.append(f'<tr class="j-{escape(kind or "same")}"><th scope="row">{escape(number)}</th>')
+        rows.append(f"<td>{escape(text)}</td></tr>")
+        rows += [
+            f'<tr class="j-wrong"><td></td><td class="j-said" role="alert">{escape(note)}</td></tr>' for note in notes
+        ]
+    show(f'<table class="j-listing"><tbody>{"".join(rows)}</tbody></table>')
+
+
 def checks(lines: Iterable[tuple[bool, str]]) -> None:
     """Draw what was looked at, each line with its colour and the same in a word."""
     rows = "".join(

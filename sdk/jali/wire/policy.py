@@ -209,24 +209,40 @@ def parsed(text: str) -> Policy:
     Raises:
         PolicyInvalid: it is not TOML, or says something that no policy can say.
     """
+    read = _read(text)
+    if isinstance(read, Policy):
+        return read
+    raise read[0]
+
+
+def complaints(text: str) -> tuple[PolicyInvalid, ...]:
+    """Return all that is wrong with a document as such, in its order; nothing if it is a policy.
+
+    >>> [wrong.field for wrong in complaints("[[rule]]\\nname = 'a'\\neffect = 'no'\\nhour = '1'")]
+    ['rule.0.effect', 'rule.0.hour']
+    """
+    read = _read(text)
+    return () if isinstance(read, Policy) else read
+
+
+def _read(text: str) -> "Policy | tuple[PolicyInvalid, ...]":
     if len(text) > TEXT_MAX:
-        raise PolicyInvalid(f"expected at most {TEXT_MAX} characters, got {len(text)}", "text")
+        return (PolicyInvalid(f"expected at most {TEXT_MAX} characters, got {len(text)}", "text"),)
     try:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PolicyInvalid(f"the policy cannot be read as TOML: {error}", "text") from error
+        return (PolicyInvalid(f"the policy cannot be read as TOML: {error}", "text"),)
     try:
         return Policy.model_validate(content)
     except ValidationError as error:
-        raise _complaint(error, content) from error
+        return tuple(_complaint(found, content) for found in error.errors())
 
 
-def _complaint(error: ValidationError, content: dict[str, Any]) -> PolicyInvalid:
+def _complaint(found: Any, content: dict[str, Any]) -> PolicyInvalid:
     """Say what is wrong as an owner finds it: the rule by its name, the field, and the numbers."""
-    first = error.errors()[0]
-    place = first["loc"]
-    said = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
+    place = found["loc"]
+    said = found["msg"].removeprefix("Value error, ")
+    given = found["input"]
     if isinstance(given, int | float | str) and ", got " not in said:
         said = f"{said}, got {given if not isinstance(given, str) else repr(given[:60])}"
     if len(place) < 2 or place[0] != "rule":
