@@ -187,8 +187,12 @@ def test_a_job_beyond_the_cap_is_not_approved_and_holds_nothing(house: Any) -> N
     )
     assert refused["facts"]["left"] < refused["facts"]["price"]
     assert f"has room for {refused['facts']['left']:.4g}; ask with epsilon=" in refused["detail"]
+    assert job["quote"]["fitting"] == refused["facts"]["fits"], "the asker was told already"
     assert house.ledger() == before
     assert status(house, job) == "submitted"
+    smaller = submitted(house, epsilon=refused["facts"]["fits"])
+    assert smaller["quote"]["fits"]
+    assert decide(house, smaller).status_code == 200
 
 
 def test_an_older_claim_can_store_nothing_once_there_is_a_newer_one(house: Any) -> None:

@@ -8,6 +8,7 @@ Each step locks the rows it changes, so two processes cannot spend the same budg
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,9 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
-from jali.wire.money import DELTA_UNITS, EPSILON_UNITS, digest, from_fixed
-from jali_node.errors import BudgetExhausted
-from jali_node.ledger import accountant, chain
+from jali.wire.money import digest
+from jali_node.ledger import accountant, chain, refusal
 from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.event import Event
@@ -32,8 +32,8 @@ HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled"
 IMPORTED = "entries.imported"
 WRITTEN_OFF = "caps.written_off"
 REFRESHED, WINDOWED = "account.refreshed", "account.windowed"
-POPULATION, QUOTA = "population", "quota"
-_CALLED = {POPULATION: "the population's cap", QUOTA: "your quota"}
+POPULATION, QUOTA = refusal.POPULATION, refusal.QUOTA
+Fitting = Callable[[Account], int]
 
 
 class IllegalStep(Exception):
@@ -164,14 +164,17 @@ def reserve(session: Session, purchase: Purchase) -> SpendRow:
     return spend
 
 
-def refuse_unless_it_fits(session: Session, account_id: str, cost: Charge) -> None:
+def refuse_unless_it_fits(session: Session, account_id: str, cost: Charge, fitting: Fitting) -> None:
     """Refuse what several spends come to, with their whole price, before the first of them is reserved.
+
+    Args:
+        fitting: says at which price (1e-12) the same would fit an account at most.
 
     Raises:
         BudgetExhausted: they do not all fit.
     """
     rows = _locked(session, [account_id])
-    _refuse_unless_it_fits(rows, [account_id], cost, accountant.price(cost, terms(rows[account_id])))
+    _refuse_unless_it_fits(rows, [account_id], cost, accountant.price(cost, terms(rows[account_id])), fitting)
 
 
 def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
@@ -322,46 +325,14 @@ def _refresh_if_due(session: Session, row: AccountRow) -> None:
     chain.append(session, REFRESHED, {"account": row.id, "window": after.window.record()})
 
 
-def _refuse_unless_it_fits(rows: dict[str, AccountRow], order: list[str], cost: Charge, price: int) -> None:
+def _refuse_unless_it_fits(
+    rows: dict[str, AccountRow], order: list[str], cost: Charge, price: int, fitting: Fitting | None = None
+) -> None:
     for account_id in order:
         row = rows[account_id]
-        values = account(row)
-        if values.fits(cost):
-            continue
-        if not values.fits_pool(cost):
-            raise _pool_exhausted(row, values, cost)
-        left, wanted, fitting = from_fixed(values.left()), from_fixed(price), _rounded_down(values.left())
-        advice = f"ask with epsilon={fitting:.3g} or less, or request more budget" if fitting else "request more budget"
-        raise BudgetExhausted(
-            f"this costs epsilon {wanted:.4g}, but {_CALLED[row.kind]} of {from_fixed(row.cap):.4g} has room for "
-            f"{left:.4g}; {advice}",
-            field="epsilon",
-            account=row.id,
-            kind=row.kind,
-            price=wanted,
-            left=left,
-        )
-
-
-def _pool_exhausted(row: AccountRow, values: Account, cost: Charge) -> BudgetExhausted:
-    wanted, pool = from_fixed(cost.delta, DELTA_UNITS), from_fixed(values.terms.pool, DELTA_UNITS)
-    left, fitting = from_fixed(values.pool_left(), DELTA_UNITS), _rounded_down(values.pool_left(), DELTA_UNITS)
-    advice = f"; ask with delta={fitting:.3g} or less" if fitting else ""
-    return BudgetExhausted(
-        f"this costs delta {wanted:.4g}, but of the {pool:.4g} that {_CALLED[row.kind]} sets aside for unknown keys "
-        f"{left:.4g} is left{advice}",
-        field="delta",
-        account=row.id,
-        kind=row.kind,
-        delta=wanted,
-        delta_left=left,
-    )
-
-
-def _rounded_down(left: int, units: int = EPSILON_UNITS) -> float:
-    """Return an amount with its first three digits only, so that what is advised does fit."""
-    coarse = 10 ** max(0, len(str(left)) - 3)
-    return from_fixed(left // coarse * coarse, units)
+        if not (values := account(row)).fits(cost):
+            dearest = None if fitting is None else fitting(values)
+            raise refusal.exhausted(row.id, row.kind, values, cost, price, dearest)
 
 
 def _moved(session: Session, spend_id: str, before: str, after: str) -> SpendRow:

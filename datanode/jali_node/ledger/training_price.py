@@ -8,12 +8,15 @@ from functools import lru_cache
 from jali.wire.money import from_fixed
 from jali_node.errors import EpsilonTooSmall
 from jali_node.ledger import accountant
+from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.event import Gaussian, PoissonSampled, SelfComposed
 from jali_node.ledger.terms import Terms
 
 TOLERANCE = 1e-6
 """How close the noise is to the smallest that will do, relative to it."""
+MOST_NOISE = 1e9
+"""No training is worth anything at this one."""
 LEAST_NOISE = 0.01
 """The search ends here: no price that people set calls for less."""
 
@@ -65,6 +68,27 @@ def noise_multiplier_for(epsilon: int, terms: Terms, q: float, steps: int, round
         width *= 2
         low, high = low - width, low
     return math.exp(_root(excess, low, high))
+
+
+def fitting_price(account: Account, q: float, noise_multiplier: float, steps: int, rounds: int) -> int:
+    """Return the dearest price (1e-12) at which a training that does not fit would, with more noise; 0 if none does.
+
+    Args:
+        noise_multiplier: of the one that does not.
+    """
+    low, width = math.log(noise_multiplier), 0.5
+
+    def fits(log_noise: float) -> bool:
+        return account.fits(whole_charge(q, math.exp(log_noise), steps, rounds, account.terms))
+
+    while not fits(low + width):
+        if low + width > math.log(MOST_NOISE):
+            return 0
+        low, width = low + width, 2 * width
+    while width > 1e-4:
+        width /= 2
+        low = low if fits(low + width) else low + width
+    return whole_price(q, math.exp(low + width), steps, rounds, account.terms)
 
 
 def _log_unsampled(rho: Fraction) -> float:

@@ -77,7 +77,7 @@ class QuoteView:
         if self.quote.repeated:
             return f"repeated: free · left ε {before:.4g}"
         if not self.fits:
-            return f"would cost ε {self.price:.4g}, which does not fit · left ε {before:.4g}"
+            return f"would cost ε {self.price:.4g}, which does not fit your quota · left ε {before:.4g}"
         return f"would cost ε {self.price:.4g} · left ε {before:.4g} before, ε {self.quote.left_after:.4g} after"
 
     def _title(self) -> str:

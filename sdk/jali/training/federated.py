@@ -260,11 +260,16 @@ class TrainingQuote:
         lines = [
             f"  {node}: ε {quote.price:.4g} in all ({quote.per_round:.3g} for a round alone), noise multiplier "
             f"{quote.noise_multiplier:.3g}, sampling rate {quote.sampling_rate:.3g}, δ {quote.delta:g}"
-            f"{'' if quote.fits else ', which the population has no room for'}"
+            f"{'' if quote.fits else _misfit(quote)}"
             for node, quote in self.quotes.items()
         ]
         numerics = " and ".join(sorted({quote.numerics for quote in self.quotes.values()}))
         return "\n".join([f"quote: {self.training.describe()}", *lines, f"numerics: {numerics}. {SEVERAL}"])
+
+
+def _misfit(quote: JobQuote) -> str:
+    fitting = f"; epsilon={quote.fitting:.3g} or less would fit" if quote.fitting else ""
+    return f", which the population has no room for{fitting}"
 
 
 def quoted(members: Mapping[str, Remote], wishes: Mapping[str, JobForm]) -> TrainingQuote:

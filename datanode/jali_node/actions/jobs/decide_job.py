@@ -92,7 +92,7 @@ def _refuse_unless_it_can_run(session: Session, row: JobRow) -> None:
 
 def _hold(session: Session, row: JobRow) -> None:
     found = stored(session, row)
-    book.refuse_unless_it_fits(session, found.registered.population.account_id, found.whole)
+    book.refuse_unless_it_fits(session, found.registered.population.account_id, found.whole, found.fitting)
     for number in range(1, found.plan.rounds + 1):
         spend = book.reserve(
             session,

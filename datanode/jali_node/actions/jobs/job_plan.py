@@ -16,7 +16,8 @@ from jali_node.actions.wishes import subject
 from jali_node.engine.engines import files_only
 from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
 from jali_node.jobs import train
-from jali_node.ledger import accountant, book, training_price
+from jali_node.ledger import accountant, book, refusal, training_price
+from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
@@ -40,6 +41,11 @@ class Planned:
         """The cost of all rounds together."""
         plan = self.plan
         return training_price.whole_charge(plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds, self.terms)
+
+    def fitting(self, account: Account) -> int:
+        """Return the dearest price (1e-12) at which an account that it does not fit would have room for it."""
+        plan = self.plan
+        return training_price.fitting_price(account, plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds)
 
 
 def planned(session: Session, registered: Registered, training: Training) -> Planned:
@@ -142,6 +148,7 @@ def quoted(session: Session, found: Planned) -> JobQuote:
     """Return a plan's price, and whether the population's account has room for it."""
     account = book.present(session.get_one(AccountRow, found.registered.population.account_id))
     price = price_of(found)
+    fits = account.fits(found.whole)
     one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
     return JobQuote(
         price=from_fixed(price),
@@ -150,7 +157,8 @@ def quoted(session: Session, found: Planned) -> JobQuote:
         sampling_rate=found.plan.q,
         delta=account.budget().delta,
         numerics=found.plan.numerics,
-        fits=account.fits(found.whole),
+        fits=fits,
+        fitting=None if fits else refusal.rounded_down(found.fitting(account)),
     )
 
 

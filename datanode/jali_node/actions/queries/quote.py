@@ -10,13 +10,10 @@ from jali_node.actions.queries import accuracy, paid, usefulness
 from jali_node.actions.queries.accuracy import Accuracy
 from jali_node.actions.queries.question import Question, judged, known_answer, refuse_if_frozen
 from jali_node.errors import ApprovalRequired
-from jali_node.ledger import accountant
+from jali_node.ledger import accountant, book, refusal
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy.rules import AskOwner
-
-FULL = "your quota has no room for this"
-POOL_EMPTY = "what your quota sets aside of delta for unknown keys has no room for this"
 
 
 def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
@@ -35,12 +32,14 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         counted = paid.counted_rows(session, question.registered, wish)
     terms = question.quota.terms
     cost = accountant.charge(question.plan.event, terms)
-    fits = repeated or question.quota.fits(cost)
+    price, quota = accountant.price(cost, terms), question.quota
+    fits = repeated or quota.fits(cost)
+    said = () if fits else (refusal.exhausted(question.grant.account_id, book.QUOTA, quota, cost, price).detail,)
     after = question.quota.with_held(cost) if fits and not repeated else question.quota
     forecast = question.plan.forecast(question.registered.shown().size if counted is None else counted)
     return Quote(
         epsilon=settled.epsilon,
-        price=0.0 if repeated else from_fixed(accountant.price(cost, terms)),
+        price=0.0 if repeated else from_fixed(price),
         repeated=repeated,
         fits=fits,
         left_before=from_fixed(question.quota.left()),
@@ -48,7 +47,7 @@ def quote(node: Node, caller: Caller, wish: Wish) -> Quote:
         forecast=forecast,
         split=question.plan.split,
         warnings=(
-            *(() if fits else (FULL if question.quota.fits_pool(cost) else POOL_EMPTY,)),
+            *said,
             *usefulness.warnings(question, forecast, counted is not None),
         ),
         first=settled.first,

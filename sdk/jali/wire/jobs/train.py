@@ -74,7 +74,10 @@ class JobForm(Request):
 
 
 class JobQuote(Reply):
-    """What a training job would cost at one node, planned from public figures alone."""
+    """What a training job would cost at one node, planned from public figures alone.
+
+    Where the population's account has no room for it, `fitting` is the dearest epsilon at which it would have.
+    """
 
     price: float
     per_round: float
@@ -83,6 +86,7 @@ class JobQuote(Reply):
     delta: float
     numerics: str
     fits: bool
+    fitting: float | None = None
 
 
 class JobStatus(StrEnum):
