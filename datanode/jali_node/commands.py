@@ -12,7 +12,7 @@ import click
 
 from jali.wire.dataset import UnitKind
 from jali.wire.notice import NoticeState
-from jali.wire.person import IdentityForm, Invitation, Role, Scope
+from jali.wire.person import ErasureForm, IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
@@ -426,6 +426,29 @@ def remove_user(folder: Path, name: str) -> None:
     with opened(folder) as opened_node:
         removed = remove_person(opened_node, None, _person_id(opened_node, name))
     click.echo(f"{removed.name} is removed; their sessions and tokens have ended")
+
+
+@user.command("erase")
+@folder_option
+@click.argument("name")
+@click.option("--also", multiple=True, help="What else names them: a first name, an e-mail address. Several times.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@refusals_as_errors
+def erase_user(folder: Path, name: str, also: tuple[str, ...], yes: bool) -> None:
+    """Remove a person and put a pseudonym in the place of their name, in everything that this node's tables hold."""
+    from jali_node.actions.people.erase_person import erase_person
+
+    form = ErasureForm(also=also)
+    if not yes:
+        click.confirm(f"{name} will be removed, and nobody can bring the name back. Go on?", abort=True)
+    with opened(folder) as opened_node:
+        done = erase_person(opened_node, None, name, form.also)
+    click.echo(f"{name} is {done.person.name} now, in {done.texts} texts; their sessions and tokens have ended")
+    for word, count in done.parts.items():
+        click.echo(f"{count} texts still hold {word!r}: if that is them, run it again with --also {word}")
+    for setting in done.settings:
+        click.echo(f"the settings name them in {setting}: take it out of {folder / FILE_NAME} or the environment")
+    click.echo("Backups, exported files and evidence that was taken hold what they held; see docs/how-to/audit.md.")
 
 
 @user.command("bind")

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from jali.eda.facts import built
 from jali.transport import Transport
 from jali.wire.person import (
+    Erasure,
+    ErasureForm,
     IdentityForm,
     Invitation,
     InvitationForm,
@@ -67,6 +69,22 @@ class People:
             InvalidRequest: they are the last owner.
         """
         return self._transport.delete(f"/v1/people/{person.id}", Person)
+
+    def erase(self, person: Person, also: Iterable[str] = ()) -> Erasure:
+        """Remove a person and put a pseudonym in the place of their name, wherever this node's tables hold it.
+
+        The chain holds no names and stays as it is. What was taken out of the node before is not reached: backups,
+        files of entries, a project's evidence. docs/how-to/audit.md says what remains.
+
+        Args:
+            person: whom; one who was removed, too.
+            also: what else names them: another spelling, a first name, an e-mail address.
+
+        Raises:
+            InvalidRequest: they are the last owner, or were erased already.
+        """
+        form = built(ErasureForm, also=tuple(also))
+        return self._transport.post(f"/v1/people/{person.id}/erasure", form, Erasure)
 
     def bind(self, person: Person, issuer: str, subject: str) -> Person:
         """Say who a person is to an OIDC provider, so that they can sign in with it.

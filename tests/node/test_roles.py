@@ -110,6 +110,7 @@ MATRIX = {
     ("delete", "/v1/people/{person_id}/tokens/{token_id}"): line("404 403 403 403 403"),
     ("delete", "/v1/projects/{project_id}/members/{person_id}"): line("200 403 403 403 403"),
     ("delete", "/v1/people/{person_id}"): line("200 403 403 403 403"),
+    ("post", "/v1/people/{person_id}/erasure"): line("200 403 403 403 403"),
 }
 CATALOG, ASK, TRAIN, REVIEW, ADMIN = Scope
 ANY = set(Scope)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from jali.wire import evidence
 from jali_node.ledger import chain, witness
 
 NODE_CREATED = "node.created"
@@ -13,6 +14,8 @@ FREEZE_SET = "freeze.set"
 FREEZE_LIFTED = "freeze.lifted"
 PERSON_ADDED = "person.added"
 PERSON_REMOVED = "person.removed"
+PERSON_ERASED = "person.erased"
+TEXT_ERASED = evidence.ERASED
 PERSON_INVITED = "person.invited"
 ROLE_CHANGED = "role.changed"
 IDENTITY_BOUND = "identity.bound"

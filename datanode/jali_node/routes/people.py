@@ -3,6 +3,8 @@
 from fastapi import APIRouter, status
 
 from jali.wire.person import (
+    Erasure,
+    ErasureForm,
     IdentityForm,
     Invitation,
     InvitationForm,
@@ -18,6 +20,7 @@ from jali.wire.signin import Ended, NewPassword
 from jali_node.actions.people.add_person import add_person_for
 from jali_node.actions.people.change_person import bind_identity, change_role, remove_person
 from jali_node.actions.people.create_token import create_own_token
+from jali_node.actions.people.erase_person import erase_person
 from jali_node.actions.people.invite import invite
 from jali_node.actions.people.revoke_token import list_tokens, revoke_token
 from jali_node.actions.people.set_password import set_password
@@ -81,6 +84,12 @@ def add(node: ServingNode, caller: SignedIn, form: PersonForm) -> Person:
 def remove(node: ServingNode, caller: SignedIn, person_id: str) -> Person:
     """Remove a person; for owners."""
     return remove_person(node, caller, person_id)
+
+
+@router.post("/people/{person_id}/erasure")
+def take_out(node: ServingNode, caller: SignedIn, person_id: str, form: ErasureForm) -> Erasure:
+    """Erase a person's name from everything but the chain, which holds none; for owners."""
+    return erase_person(node, caller, person_id, form.also)
 
 
 @router.put("/people/{person_id}/role")

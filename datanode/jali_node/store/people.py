@@ -37,6 +37,19 @@ def found(session: Session, name: str) -> PersonRow | None:
     return session.scalars(select(PersonRow).where(PersonRow.name == name, PersonRow.removed_at.is_(None))).first()
 
 
+def anybody(session: Session, name: str) -> PersonRow:
+    """Return a person by id or name, one who was removed too.
+
+    Raises:
+        UnknownResource: there is and was none.
+    """
+    named = select(PersonRow).where(PersonRow.name == name)
+    row = session.get(PersonRow, name) or session.scalars(named).one_or_none()
+    if row is None:
+        raise UnknownResource("there is no such person, and there was none", field="person")
+    return row
+
+
 def is_taken(session: Session, name: str) -> bool:
     """Say whether somebody has or had a name here."""
     return session.scalars(select(PersonRow.id).where(PersonRow.name == name)).first() is not None

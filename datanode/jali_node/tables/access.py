@@ -9,9 +9,13 @@ from jali_node.tables.base import Base, UtcTime
 
 
 class Revised:
-    """What requests and jobs share: the newest revision's number, when an answer is due, and when the wish lapses."""
+    """What requests and jobs share: the newest revision's number, when an answer is due, and when the wish lapses.
+
+    `purpose_digest` stands for the words of the purpose, in what decisions are bound to, once some of them were erased.
+    """
 
     revision: Mapped[int] = mapped_column(Integer, default=1)
+    purpose_digest: Mapped[str | None] = mapped_column(String(64))
     answer_by: Mapped[datetime | None] = mapped_column(UtcTime)
     undecided_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
@@ -57,6 +61,7 @@ class RevisionRow(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
     content: Mapped[str] = mapped_column(Text)
+    purpose_digest: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -75,6 +76,26 @@ class RoleForm(Request):
     """Another role for a person."""
 
     role: Role
+
+
+class ErasureForm(Request):
+    """What else names a person who is to be erased: another spelling, a first name, an e-mail address."""
+
+    also: tuple[Annotated[str, Field(min_length=2, max_length=NAME_MAX)], ...] = Field(default=(), max_length=50)
+
+
+class Erasure(Reply):
+    """Somebody whose name is gone, and the pseudonym in its place.
+
+    `texts` counts the texts in which it stood. `parts` counts by word those that still hold a part of the name, which
+    may mean somebody else. `settings` names the settings that name them, which only the owner's editor can change.
+    """
+
+    person: Person
+    texts: int
+    ended: int
+    parts: dict[str, int] = Field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
 
 class IdentityForm(Request):

@@ -131,8 +131,12 @@ def _revisions(session: Session, row: Subject) -> tuple[Revision, ...]:
     kept = session.scalars(
         select(RevisionRow).where(RevisionRow.subject_id == row.id).order_by(RevisionRow.number)
     ).all()
-    before = [Revision(number=each.number, digest=each.digest, content=json.loads(each.content)) for each in kept]
-    return (*before, Revision(number=row.revision, digest=row.digest, content=subject.content(row)))
+    before = [_revision(each.number, each, json.loads(each.content)) for each in kept]
+    return (*before, _revision(row.revision, row, subject.content(row)))
+
+
+def _revision(number: int, row: Subject | RevisionRow, content: dict[str, Any]) -> Revision:
+    return Revision(number=number, digest=row.digest, content=content, purpose_digest=row.purpose_digest)
 
 
 def _decision(entry: LedgerEntry, row: Subject, discussion: Sequence[Remark]) -> DecisionFact:

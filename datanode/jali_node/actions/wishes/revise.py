@@ -36,11 +36,12 @@ def keep(session: Session, node: Node, row: Subject, digest: str) -> None:
         number=row.revision,
         digest=row.digest,
         content=json.dumps(subject.content(row)),
+        purpose_digest=row.purpose_digest,
         created_at=datetime.now(UTC),
     )
     session.add(before)
     session.execute(delete(ApprovalRow).where(ApprovalRow.subject_id == row.id))
-    row.digest = digest
+    row.digest, row.purpose_digest = digest, None
     row.revision += 1
     subject.wait_anew(row, node.settings)
 

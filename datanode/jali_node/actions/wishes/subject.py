@@ -70,6 +70,7 @@ def bound(row: Subject) -> str:
         dataset=row.dataset_id,
         project=row.project_id,
         content=content(row),
+        purpose_digest=row.purpose_digest,
         runs=runs(row),
     )
 
