@@ -60,6 +60,11 @@ class Desk:
         return self.me.role in (Role.OWNER, Role.REVIEWER)
 
     @property
+    def audits(self) -> bool:
+        """Whether they only read, and may take what others would verify."""
+        return self.me.role is Role.AUDITOR
+
+    @property
     def owner(self) -> Owner:
         """What owners read and change."""
         return self._owner

@@ -68,7 +68,12 @@ def sign_in(ways: SignIn, refused: str = "", status: int = 200) -> HTMLResponse:
     if parts:
         parts.append(f'<p class="small">Invited? <a href="{INVITATION}">Take up your invitation</a>.</p><h2>Or</h2>')
     parts.append(BY_KEY.format(action=SIGN_IN))
-    return _page("Review desk", "For the owners of the data behind this node.", _told(refused) + "".join(parts), status)
+    return _page(
+        "Review desk",
+        "For those who own, review or audit the data behind this node.",
+        _told(refused) + "".join(parts),
+        status,
+    )
 
 
 def accept(ways: SignIn, refused: str = "", status: int = 200) -> HTMLResponse:

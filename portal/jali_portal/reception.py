@@ -50,7 +50,7 @@ class _Out:
 
 @dataclass
 class Reception:
-    """Admits owners and knows them again.
+    """Admits owners, reviewers and auditors, and knows them again.
 
     Args:
         transport: makes a way to the node for a token.
@@ -119,14 +119,14 @@ class Reception:
         return self.begun("/v1/sign-in/return", form, address)
 
     def admit(self, token: str, begun_here: bool = False) -> str:
-        """Begin a session for an owner's token and return its id, which only their browser may hold.
+        """Begin a session for a token and return its id, which only their browser may hold.
 
         Args:
             token: an API token, or that of a session at the node.
             begun_here: whether it is a session's that was begun for this browser, and ends with its stay here.
 
         Raises:
-            JaliError: the node does not know the token, does not answer, or it is not an owner's.
+            JaliError: the node does not know the token, does not answer, or it is a data scientist's.
         """
         if not token:
             raise errors.NotSignedIn("a token is needed", field="token")
@@ -174,8 +174,8 @@ class Reception:
         if abs(info.wire - WIRE_VERSION) > 1:
             raise errors.IncompatibleNode(f"{info.name} speaks wire version {info.wire}, this portal {WIRE_VERSION}")
         me = transport.get("/v1/me", Me)
-        if me.role not in (Role.OWNER, Role.REVIEWER):
-            raise errors.AccessDenied("only the data's owners and reviewers decide about requests")
+        if me.role is Role.DATA_SCIENTIST:
+            raise errors.AccessDenied("the portal is for the node's owners, reviewers and auditors")
         return info, me
 
     def _end_those_that_are_over(self, now: float) -> None:

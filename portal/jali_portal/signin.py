@@ -202,7 +202,10 @@ def _told(failure: errors.JaliError, by_person: bool) -> tuple[str, int]:
         case errors.AccessDenied() if by_person:
             return str(failure), 403
         case errors.AccessDenied():
-            return "This is not an owner's token. Only the data's owners review requests.", 403
+            return (
+                "This is a data scientist's way in. The portal is for the node's owners, reviewers and auditors.",
+                403,
+            )
         case errors.InvalidRequest():
             return str(failure), 400
         case errors.NodeUnreachable() | errors.NodeUnavailable():

@@ -105,6 +105,11 @@ ADOPTING = (
     "The version before stays readable; putting it in force again is a new version with its text.",
 )
 NOTHING_CHANGES = "None of them would be answered otherwise."
+AUDITORS_READ = "You read as an auditor: owners and reviewers decide, and nothing here is changed by you."
+EVIDENCE_IS = (
+    "All that was asked, decided and released for this project, with its part of the ledger, signed by the node. An "
+    "auditor checks it offline, with jali verify. Taking it is recorded."
+)
 NO_REPORT = "There is no tighter figure for these events: what they set aside for unknown keys leaves nothing of delta."
 NO_GRANTS = "Nobody has a grant about this population that still holds."
 

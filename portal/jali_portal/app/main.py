@@ -7,6 +7,7 @@ import streamlit as st
 from jali import errors
 from jali_portal.app import visit
 from jali_portal.components import markup, trouble
+from jali_portal.viewmodels.people import ROLES
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,7 +29,7 @@ page = st.navigation(
 try:
     desk = visit.desk()
     with st.sidebar:
-        markup.signed_in(desk.node.name, desk.me.name)
+        markup.signed_in(desk.node.name, desk.me.name, ROLES[desk.me.role].lower())
     page.run()
 except errors.JaliError as failure:
     if isinstance(failure, errors.NotSignedIn | errors.TokenExpired):

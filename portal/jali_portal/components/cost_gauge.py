@@ -21,6 +21,16 @@ def draw(cost: Cost, what: str = "quota") -> None:
             markup.quiet(sentence)
 
 
+def alone(cost: Cost, what: str = "quota") -> None:
+    """Draw the cost for whoever reads and does not decide."""
+    with st.container(border=True):
+        st.subheader("Privacy cost", anchor=False)
+        draw(cost, what)
+    with st.container(border=True):
+        st.subheader("Not decided yet", anchor=False)
+        markup.quiet(wording.AUDITORS_READ)
+
+
 def warnings(cost: Cost) -> list[str]:
     """Return what a reviewer must not miss."""
     if cost.above_cap:

@@ -69,6 +69,23 @@ def draw(desk: DeskNow, found: Sheet, facts: Facts) -> None:
         _releases(found)
 
 
+def evidence(desk: DeskNow, project: Project) -> None:
+    """Draw the way to the signed file of all that was asked, decided and released; it is made when it is asked for."""
+    with st.container(border=True):
+        text, button = st.columns([3, 1], vertical_alignment="center")
+        with text:
+            st.subheader("Evidence", anchor=False)
+            markup.quiet(wording.EVIDENCE_IS)
+        button.download_button(
+            "Download the evidence",
+            data=lambda: desk().owner.evidence_file(project),
+            file_name=f"evidence-{project.id}.zip",
+            mime="application/zip",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
 def _members(desk: DeskNow, found: Sheet, facts: Facts, owns: bool) -> None:
     with st.container(border=True):
         st.subheader("Members", anchor=False)

@@ -35,11 +35,11 @@ def lead(text: str) -> None:
     show(f'<div class="j-lead">{escape(text)}</div>')
 
 
-def signed_in(node: str, person: str) -> None:
-    """Draw which node this is, who is signed in, and the way out."""
+def signed_in(node: str, person: str, role: str) -> None:
+    """Draw which node this is, who is signed in as what, and the way out."""
     show(
         f'<div class="j-quiet j-small">Data node</div><div class="j-who">{escape(node)}</div>'
-        f'<div class="j-quiet j-small">Signed in</div><div class="j-who">{escape(person)}</div>'
+        f'<div class="j-quiet j-small">Signed in as {escape(role)}</div><div class="j-who">{escape(person)}</div>'
         '<form class="j-signout" method="post" action="/session/logout"><button type="submit">Sign out</button></form>'
     )
 

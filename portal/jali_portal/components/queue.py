@@ -17,7 +17,7 @@ HEADS = ("Asked by", "For", "Project", "Dataset", "Price", "Since", "Status")
 def figures(inbox: Inbox) -> None:
     """Draw the inbox's four figures."""
     cards = (
-        ("Waiting for you", str(inbox.waiting)),
+        ("Waiting", str(inbox.waiting)),
         ("Longest wait", inbox.oldest),
         ("Overdue", str(inbox.overdue)),
         ("Back with their askers", str(inbox.with_askers)),
@@ -25,8 +25,8 @@ def figures(inbox: Inbox) -> None:
     markup.cards(cards)
 
 
-def draw(inbox: Inbox, shown: str) -> None:
-    """Draw the rows, some at a time."""
+def draw(inbox: Inbox, shown: str, decides: bool) -> None:
+    """Draw the rows, some at a time; whoever decides is asked to review those that wait."""
     with st.container(border=True):
         if not inbox.rows:
             _nothing(shown)
@@ -35,9 +35,9 @@ def draw(inbox: Inbox, shown: str) -> None:
         place = st.container()
         number = st.number_input("Page", 1, pages, key=f"page-{shown}", width=140) if pages > 1 else 1
         with place:
-            _line([f"<span>{escape(head)}</span>" for head in HEADS], "j-row j-head", None)
+            _line([f"<span>{escape(head)}</span>" for head in HEADS], "j-row j-head", None, decides)
             for row in inbox.rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]:
-                _line(_cells(row), "j-row", row)
+                _line(_cells(row), "j-row", row, decides)
 
 
 def _cells(row: Row) -> list[str]:
@@ -45,13 +45,13 @@ def _cells(row: Row) -> list[str]:
     return [*(f"<span>{escape(text)}</span>" for text in plain), f"<span>{markup.badge(row.status)}</span>"]
 
 
-def _line(cells: list[str], kind: str, row: Row | None) -> None:
+def _line(cells: list[str], kind: str, row: Row | None, decides: bool) -> None:
     text, link = st.columns([9, 1], vertical_alignment="center")
     with text:
         markup.show(f'<div class="{kind}">{"".join(cells)}</div>')
     with link:
         if row is not None:
-            st.page_link(REQUEST_PAGE, label="Review" if row.waits else "Open", query_params={"id": row.id})
+            st.page_link(REQUEST_PAGE, label="Review" if row.waits and decides else "Open", query_params={"id": row.id})
 
 
 def filters(wishes: Sequence[Wish]) -> Filter:
@@ -77,15 +77,15 @@ def _choice(place: Any, name: str, found: set[str]) -> str | None:
     return picked if picked in found else None
 
 
-def longest(inbox: Inbox) -> None:
+def longest(inbox: Inbox, decides: bool) -> None:
     """Draw the way to what has waited longest; the key N takes it."""
     first = next((row for row in inbox.rows if row.waits), None)
-    if first is not None and st.button("Review the next one", shortcut="N"):
+    if first is not None and st.button(f"{'Review' if decides else 'Open'} the next one", shortcut="N"):
         st.switch_page(REQUEST_PAGE, query_params={"id": first.id})
 
 
 def _nothing(shown: str) -> None:
     if shown == "Waiting":
-        markup.empty("Nothing waits for you", "New requests appear here as soon as somebody asks for access.")
+        markup.empty("Nothing waits", "New requests appear here as soon as somebody asks for access.")
     else:
         markup.empty("Nothing here", "No request has this status, or none that the filters let through.")

@@ -73,6 +73,8 @@ def _discussion(desk: "DeskNow", wish: AccessRequest | Job, now: datetime, zone:
             markup.remark(line.who, line.when)
             if line.text:
                 st.text(line.text, width="stretch")
+    if not mine.decides:
+        return
     with st.container(border=True):
         told(f"comment-{wish.id}")
         key = f"text-{wish.id}"

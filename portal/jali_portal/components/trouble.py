@@ -12,7 +12,7 @@ def draw(failure: errors.JaliError) -> None:
         case errors.NotSignedIn() | errors.TokenExpired():
             over()
         case errors.AccessDenied():
-            _panel("Only the data's owners review requests", "The node does not count you among them any more.")
+            _panel("Your role does not open this", "The node does not let you see it, or does not any more.")
         case errors.NodeUnreachable() | errors.NodeUnavailable():
             _panel(
                 "The node does not answer",

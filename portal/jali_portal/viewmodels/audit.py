@@ -27,7 +27,21 @@ KINDS = {
     Topic.REQUESTS: ("request.", "approval.", "grant."),
     Topic.SPENDS: ("spend.", "account."),
     Topic.TRAINING: ("job.",),
-    Topic.SETTINGS: ("node.", "policy.", "population.", "dataset.", "mock.", "project.", "audit.", "account."),
+    Topic.SETTINGS: (
+        "node.",
+        "policy.",
+        "population.",
+        "dataset.",
+        "mock.",
+        "project.",
+        "audit.",
+        "account.",
+        "freeze.",
+        "evidence.",
+        "checkpoint.",
+        "entries.",
+        "caps.",
+    ),
 }
 LABELS = {
     Topic.PEOPLE: "People and sign-ins",

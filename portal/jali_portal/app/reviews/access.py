@@ -8,7 +8,7 @@ import streamlit as st
 from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_portal import wording, words
 from jali_portal.app import visit
-from jali_portal.components import decision_form, markup, tabs
+from jali_portal.components import cost_gauge, decision_form, markup, tabs
 from jali_portal.components.outcome import told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import access as view
@@ -31,7 +31,7 @@ def draw(request_id: str) -> None:
     with left:
         tabs.draw(visit.desk, request, lambda: _summary(desk, request, page, money), visit.now(), visit.zone())
     with right:
-        _decision(request, page, money)
+        _decision(desk, request, page, money)
 
 
 def _summary(desk: Desk, request: AccessRequest, page: view.Access, money: "Money | None") -> None:
@@ -81,7 +81,7 @@ def _money(desk: Desk, request: AccessRequest) -> Money | None:
     )
 
 
-def _decision(request: AccessRequest, page: view.Access, money: Money | None) -> None:
+def _decision(desk: Desk, request: AccessRequest, page: view.Access, money: Money | None) -> None:
     if request.status is not RequestStatus.SUBMITTED:
         with st.container(border=True):
             waits = request.status is RequestStatus.CHANGES_ASKED
@@ -90,5 +90,7 @@ def _decision(request: AccessRequest, page: view.Access, money: Money | None) ->
             markup.facts(page.decision)
     elif money is None:
         markup.note(wording.NO_ACCOUNT)
+    elif not desk.decides:
+        cost_gauge.alone(money.cost_of(min(request.epsilon, max(money.cap, 0.0)) or request.epsilon))
     else:
         decision_form.draw(visit.desk, request, money.cost_of, money.cap)

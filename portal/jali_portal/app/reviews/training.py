@@ -6,7 +6,7 @@ from jali import errors
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording
 from jali_portal.app import visit
-from jali_portal.components import job_decision, markup, model_graph, tabs
+from jali_portal.components import cost_gauge, job_decision, markup, model_graph, tabs
 from jali_portal.components.outcome import told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import checks, cost
@@ -31,7 +31,7 @@ def draw(job_id: str) -> None:
     with left:
         tabs.draw(visit.desk, job, lambda: _summary(job, page, price), visit.now(), visit.zone())
     with right:
-        _decision(job, page, price)
+        _decision(desk, job, page, price)
 
 
 def _summary(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
@@ -67,10 +67,12 @@ def _price(desk: Desk, job: Job) -> Cost | None:
     return cost.cost(population, account, others, job.quote.price)
 
 
-def _decision(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
+def _decision(desk: Desk, job: Job, page: view.TrainingPage, price: Cost | None) -> None:
     if job.status is JobStatus.SUBMITTED:
         if price is None:
             markup.note(wording.NO_ACCOUNT)
+        elif not desk.decides:
+            cost_gauge.alone(price, "training")
         else:
             job_decision.draw(visit.desk, job, price)
         return

@@ -27,5 +27,5 @@ chosen = queue.filters(wishes)
 page = inbox(wishes, Shown(shown or Shown.WAITING), visit.now(), chosen)
 with figures:
     queue.figures(page)
-queue.draw(page, LABELS[Shown(shown or Shown.WAITING)])
-queue.longest(page)
+queue.draw(page, LABELS[Shown(shown or Shown.WAITING)], desk.decides)
+queue.longest(page, desk.decides)
