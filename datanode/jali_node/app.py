@@ -18,13 +18,13 @@ from jali.wire.request import RequestKind
 from jali_node import errors, keys
 from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
-from jali_node.actions.operations.recover import recover, refuse_if_incomplete
+from jali_node.actions.operations.recover import Recovery, refuse_if_incomplete
 from jali_node.actions.wishes.expire import expire
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errands import Errands
-from jali_node.errors import LedgerIncomplete, Refused
+from jali_node.errors import ClockBehind, LedgerIncomplete, Refused
 from jali_node.ledger.witness import Witness
 from jali_node.node import Node
 from jali_node.observe.metrics import Metrics
@@ -99,7 +99,8 @@ def open_node(settings: Settings) -> Node:
 def create_app(settings: Settings) -> FastAPI:
     """Return a node's application. It settles what a killed process left behind before it serves.
 
-    Where the ledger lacks entries, as after a restore, it serves what it has and spends nothing.
+    Where the ledger lacks entries, as after a restore, or the clock stands before them, it serves what it has and
+    spends nothing.
 
     Raises:
         NodeUnavailable: the database's schema is of another release.
@@ -107,21 +108,15 @@ def create_app(settings: Settings) -> FastAPI:
     node = open_node(settings)
     try:
         refuse_unless_migrated(node.database)
-        refuse_if_incomplete(node)
-        settled, freed = recover(node)
-        expire(node)
-    except LedgerIncomplete as refused:
-        log.error("nothing will be spent: %s", refused.detail)
-        settled = freed = 0
+        recovery = Recovery(node)
+        _settle_down(node, recovery)
     except Refused:
         node.close()
         raise
-    if settled or freed:
-        log.warning("after an unclean end: %d spends settled (they stand), %d holds freed", settled, freed)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        errands = _errands(node)
+        errands = _errands(node, recovery)
         errands.start()
         yield
         errands.stop()
@@ -131,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Jali data node", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, responses=PROBLEMS
     )
     app.state.node = node
+    app.state.recovery = recovery
     app.state.metrics = Metrics(node.database)
     app.state.rates = Rates(settings.requests_per_s, settings.requests_at_once)
     app.state.questions = CapacityLimiter(queries.WAITING_MAX)
@@ -147,11 +143,22 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _errands(node: Node) -> Errands:
+def _settle_down(node: Node, recovery: Recovery) -> None:
+    """Settle what was left behind; where nothing can be appended, say why, and let an errand do it later."""
+    try:
+        refuse_if_incomplete(node)
+        recovery.finish()
+        expire(node)
+    except (LedgerIncomplete, ClockBehind) as refused:
+        log.error("nothing will be spent: %s", refused.detail)
+
+
+def _errands(node: Node, recovery: Recovery) -> Errands:
     """Return what the node does beside answering: letting wishes lapse, and sending notices where anybody is told."""
+    daily: list[Callable[[], object]] = [recovery.finish, lambda: expire(node)]
     if not node.settings.notices.tells_anybody:
-        return Errands(LAPSE_EVERY_S, lambda: expire(node))
-    return Errands(node.settings.notices.poll_s, lambda: expire(node), lambda: deliver_due(node))
+        return Errands(LAPSE_EVERY_S, *daily)
+    return Errands(node.settings.notices.poll_s, *daily, lambda: deliver_due(node))
 
 
 class BodyLimit:

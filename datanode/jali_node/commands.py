@@ -16,7 +16,7 @@ from jali.wire.person import ErasureForm, IdentityForm, Invitation, Role, Scope
 from jali.wire.policy import PolicyForm
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.settings import FILE_NAME, Settings
-from jali_node.subcommands import datasets, evidence, ledgers, populations, projects
+from jali_node.subcommands import clock, datasets, evidence, ledgers, populations, projects
 
 
 @click.group()
@@ -599,7 +599,7 @@ for command in populations.COMMANDS:
     population.add_command(command)
 for command in datasets.COMMANDS:
     dataset.add_command(command)
-for part in (projects.project, populations.grant, *ledgers.COMMANDS, *evidence.COMMANDS):
+for part in (projects.project, populations.grant, *ledgers.COMMANDS, *evidence.COMMANDS, *clock.COMMANDS):
     node.add_command(part)
 
 COMMANDS = (node,)

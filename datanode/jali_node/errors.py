@@ -35,6 +35,7 @@ Refused
 ├── TooManyAttempts       429  to sign in; the detail says how long to wait
 ├── TooManyRequests       429  from one person or address; nothing was done
 ├── NodeUnavailable       503  the node's own database does not answer
+│   ├── ClockBehind           503  the clock stands before the newest entry: nothing is appended until it is right
 │   └── LedgerIncomplete      503  the ledger lacks entries, as after a restore: nothing is spent until its owner acts
 └── ApprovalRequired      202  not a refusal: an owner has been asked
 """
@@ -256,6 +257,12 @@ class NodeUnavailable(Refused):
     """The node's own database does not answer. What was begun stays spent."""
 
     code, status = Code.NODE_UNAVAILABLE, 503
+
+
+class ClockBehind(NodeUnavailable):
+    """The machine's clock stands before the ledger's newest entry; `facts` hold both times."""
+
+    code, status = Code.CLOCK_BEHIND, 503
 
 
 class LedgerIncomplete(NodeUnavailable):

@@ -14,10 +14,12 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from jali_node.actions.jobs import run_round
+from jali_node.errors import NodeUnavailable
 from jali_node.node import Node
 
 QUEUE = "rounds"
 POLL_S = 0.2
+PAUSE_S = 2.0
 WORKER_ID = "JALI_WORKER_ID"
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,13 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
         "serializer": DBOSPortableJSONSerializer(),
     }
     DBOS(config=config)
-    round_workflow = _workflow(node, worker_id)
+    round_workflow = _workflow(node, worker_id, ended)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
     say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
     try:
         while not ended.is_set():
-            for job_id, number, attempt in run_round.waiting_rounds(node):
+            for job_id, number, attempt in _waiting(node):
                 with SetWorkflowID(f"{job_id}.{number}.{attempt}"):
                     DBOS.enqueue_workflow(QUEUE, round_workflow, job_id, number, attempt)
             ended.wait(POLL_S)
@@ -48,10 +50,34 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
-def _workflow(node: Node, worker_id: str) -> Callable[[str, int, int], bool]:
+def _waiting(node: Node) -> list[tuple[str, int, int]]:
+    """Return the rounds that may be claimed; none while the node's database does not answer."""
+    try:
+        return run_round.waiting_rounds(node)
+    except NodeUnavailable as refused:
+        log.warning("no round is begun for now: %s", refused.detail)
+        return []
+
+
+def _as_soon_as_possible(ended: threading.Event, claim: Callable[[], bool]) -> bool:
+    """Claim when the node can: the queue runs each claim once, and one that failed would never be run again.
+
+    Raises:
+        SystemExit: the worker is to stop; the queue takes the claim up when it comes back.
+    """
+    while not ended.is_set():
+        try:
+            return claim()
+        except NodeUnavailable as refused:
+            log.warning("no round is begun for now: %s", refused.detail)
+            ended.wait(PAUSE_S)
+    raise SystemExit
+
+
+def _workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[str, int, int], bool]:
     @DBOS.step(name="claim")
     def claim(job_id: str, number: int, attempt: int) -> bool:
-        return run_round.claim(node, job_id, number, attempt, worker_id)
+        return _as_soon_as_possible(ended, lambda: run_round.claim(node, job_id, number, attempt, worker_id))
 
     @DBOS.step(name="train")
     def train(job_id: str, number: int, attempt: int) -> bool:

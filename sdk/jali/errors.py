@@ -26,6 +26,7 @@
     │   ├── DecisionOutdated   the request changed after it was read
     │   ├── JobChanged         the job is no longer what its owner approved
     │   ├── ExtraMissing       the node lacks what the job needs
+    │   ├── ClockBehind        the node's clock is wrong: its owner has to set it
     │   ├── LedgerIncomplete   the node was restored and lacks records: its owner has to act
     │   └── NodeUnavailable    the node answered that it cannot work now
     ├── NodeUnreachable        nobody answered, or not in time
@@ -194,6 +195,10 @@ class ExtraMissing(Refused):
     """The node lacks what the job needs; its owner has to install it."""
 
 
+class ClockBehind(Refused):
+    """The node's clock stands before what it has recorded, so it spends and records nothing until it is right."""
+
+
 class LedgerIncomplete(Refused):
     """The node was restored from a backup and lacks records, so it spends nothing until its owner has acted."""
 
@@ -276,6 +281,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.BODY_TOO_LARGE: BodyTooLarge,
     Code.BOUNDS_UNKNOWN: BoundsUnknown,
     Code.BUDGET_EXHAUSTED: BudgetExhausted,
+    Code.CLOCK_BEHIND: ClockBehind,
     Code.DATASET_CHANGED: DatasetChanged,
     Code.DECISION_OUTDATED: DecisionOutdated,
     Code.EPSILON_TOO_SMALL: EpsilonTooSmall,

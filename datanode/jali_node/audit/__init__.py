@@ -9,6 +9,7 @@ from jali_node.ledger import chain, witness
 
 NODE_CREATED = "node.created"
 CHECKPOINT_KEPT = witness.KEPT
+CLOCK_ACCEPTED = "clock.accepted"
 CHECKPOINT_BROUGHT = "checkpoint.brought"
 FREEZE_SET = "freeze.set"
 FREEZE_LIFTED = "freeze.lifted"

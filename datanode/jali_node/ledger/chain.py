@@ -17,6 +17,7 @@ from jali.wire.ledger import ChainReport, LedgerEntry, chained, record_digest
 from jali.wire.money import canonical
 from jali.wire.walk import Walk
 from jali_node.ledger.witness import Witness
+from jali_node.store import clock
 from jali_node.tables import ChainHeadRow, EntryRow
 
 HEAD = 1
@@ -34,12 +35,13 @@ def append(session: Session, kind: str, body: dict[str, Any], at: datetime | Non
 
     Raises:
         LedgerIncomplete: the chain lacks what the checkpoint beside the database knows; nothing may be appended.
+        ClockBehind: the machine's clock stands before the newest entry.
     """
-    moment = at or datetime.now(UTC)
     head = _head_row(session)
     witness: Witness | None = session.info.get("keeper")
     if witness and "appended" not in session.info:
         witness.refuse_unless_it_goes_on(session, head.seq, head.hash)
+    moment = at or _moment(session)
     seq = head.seq + 1
     row = EntryRow(
         seq=seq,
@@ -54,7 +56,14 @@ def append(session: Session, kind: str, body: dict[str, Any], at: datetime | Non
     head.seq, head.hash = seq, row.hash
     session.flush()
     session.info["appended"] = seq, row.hash
+    session.info["appended_at"] = moment
     return row
+
+
+def _moment(session: Session) -> datetime:
+    """Return the time of an entry: the machine's, but not before the entry before it. Asked under the chain's lock."""
+    before: datetime | None = session.info.get("appended_at")
+    return max(datetime.now(UTC), before) if before else clock.refuse_if_behind(session)
 
 
 def locked_head(session: Session) -> tuple[int, str]:
@@ -65,8 +74,8 @@ def locked_head(session: Session) -> tuple[int, str]:
 
 def newest_at(session: Session) -> datetime:
     """Return when the newest entry was written; nobody appends until the transaction ends."""
-    newest = session.scalar(select(EntryRow.at).where(EntryRow.seq == _head_row(session).seq))
-    return newest or datetime.min.replace(tzinfo=UTC)
+    _head_row(session)
+    return clock.newest(session)
 
 
 def move_head(session: Session, seq: int, hashed: str) -> None:

@@ -3,13 +3,11 @@
 To anybody else a hidden dataset is answered as one that there is not, by every route: that it exists can be a secret.
 """
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali_node.people.caller import Caller
-from jali_node.store import catalog
+from jali_node.store import catalog, clock
 from jali_node.store.catalog import Registered
 from jali_node.tables import GrantRow
 
@@ -39,6 +37,6 @@ def shown_to(session: Session, caller: Caller, found: Registered) -> bool:
         GrantRow.person_id == caller.id,
         GrantRow.dataset_id == found.dataset.id,
         GrantRow.project_id.in_(caller.projects),
-        GrantRow.expires_at > datetime.now(UTC),
+        GrantRow.expires_at > clock.now(session),
     )
     return session.scalars(held.limit(1)).first() is not None

@@ -7,7 +7,7 @@ noted to the hour (a session's to the minute), so that reading stays reading.
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from jali.wire.ids import PREFIX_TOKEN, new_id
 from jali.wire.person import Role, Scope, Token
 from jali_node.errors import NotSignedIn, TokenExpired
 from jali_node.people.caller import Caller
+from jali_node.store import clock
 from jali_node.tables import MemberRow, PersonRow, TokenRow
 
 MARK = "jali_"
@@ -73,7 +74,7 @@ def caller(session: Session, text: str | None, now: datetime | None = None, idle
     found = session.execute(_BEHIND, {"sha256": hashed(text)}).all()
     if not found:
         raise NotSignedIn("this node does not know the token; ask an owner for a new one")
-    row, moment = found[0].TokenRow, now or datetime.now(UTC)
+    row, moment = found[0].TokenRow, now or clock.now(session)
     if row.expires_at <= moment:
         again = "sign in again" if row.kind == SESSION else "ask an owner for a new one"
         raise TokenExpired(f"the {row.kind} expired on {row.expires_at:%Y-%m-%d}; {again}")

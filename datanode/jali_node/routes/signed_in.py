@@ -1,7 +1,6 @@
 """What every route is given: the node, and the person behind the request."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -13,6 +12,7 @@ from jali_node.node import Node
 from jali_node.people import tokens
 from jali_node.people.caller import Caller
 from jali_node.rates import Rates
+from jali_node.store import clock
 
 _bearer = HTTPBearer(auto_error=False, description="An API token, or a session.")
 
@@ -32,10 +32,10 @@ def signed_in(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     """Return the person behind the bearer token, if it is for this route; an auditor's is for reading."""
-    now = datetime.now(UTC)
     rates: Rates = request.app.state.rates
     try:
         with node.database.reading() as session:
+            now = clock.now(session)
             caller = tokens.caller(session, credentials.credentials if credentials else None, now, node.settings.idle)
     except (NotSignedIn, TokenExpired):
         rates.take(f"address {address(request)}")  # only of strangers: a neighbour's good token is let through

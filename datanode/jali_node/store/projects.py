@@ -1,12 +1,13 @@
 """Reading projects."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.project import Member, Project
 from jali_node.errors import ProjectEnded, UnknownResource
+from jali_node.store import clock
 from jali_node.tables import MemberRow, PersonRow, ProjectRow
 
 
@@ -39,7 +40,7 @@ def refuse_if_ended(session: Session, project_id: str) -> None:
         ProjectEnded: since when, and what to do.
     """
     row = session.get_one(ProjectRow, project_id)
-    if row.ends_at is not None and has_ended(row, datetime.now(UTC)):
+    if row.ends_at is not None and has_ended(row, clock.now(session)):
         raise ProjectEnded(
             f"project {row.name} ended on {row.ends_at:%Y-%m-%d at %H:%M} UTC: nothing is asked for it, no job of it "
             "begins. What was released remains, see node.releases(); an owner can set another end",
@@ -62,6 +63,6 @@ def shown(session: Session, row: ProjectRow) -> Project:
         purpose=row.purpose,
         agreement=row.agreement,
         ends_at=row.ends_at,
-        ended=has_ended(row, datetime.now(UTC)),
+        ended=has_ended(row, clock.now(session)),
         members=tuple(Member(id=person, name=name) for person, name in members),
     )

@@ -19,6 +19,7 @@ class Code(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     BOUNDS_UNKNOWN = "bounds_unknown"
     BUDGET_EXHAUSTED = "budget_exhausted"
+    CLOCK_BEHIND = "clock_behind"
     DATASET_CHANGED = "dataset_changed"
     DECISION_OUTDATED = "decision_outdated"
     EPSILON_TOO_SMALL = "epsilon_too_small"

@@ -1,7 +1,5 @@
 """A cap or a quota refreshes every so many days, or no longer: an entry of the ledger, for the owner at the machine."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy.orm import Session
 
 from jali.wire.budget import Budget, PopulationBudget
@@ -11,6 +9,7 @@ from jali_node.errors import InvalidRequest
 from jali_node.ledger import book
 from jali_node.ledger.window import DAYS_MAX
 from jali_node.node import Node
+from jali_node.store import clock
 from jali_node.tables import AccountRow, GrantRow
 
 
@@ -37,7 +36,7 @@ def refresh_grant(node: Node, grant_id: str, days: int | None) -> Budget:
         grant = session.get(GrantRow, grant_id)
         if grant is None:
             raise InvalidRequest("there is no such grant", field="grant")
-        if grant.expires_at <= datetime.now(UTC):
+        if grant.expires_at <= clock.now(session):
             raise InvalidRequest(f"this grant ended on {grant.expires_at:%Y-%m-%d}", field="grant")
         if grant.question is not None:
             raise InvalidRequest("a grant for one question does not refresh", field="grant")

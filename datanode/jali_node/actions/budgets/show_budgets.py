@@ -1,7 +1,5 @@
 """What is left: one's own quota, or a population's account for its owners."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,7 +9,7 @@ from jali_node.ledger import book, replay, report
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.people.sight import seen
-from jali_node.store import grants
+from jali_node.store import clock, grants
 from jali_node.tables import AccountRow, GrantRow, PopulationRow
 
 
@@ -24,7 +22,7 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
     caller.must_belong_to(project_id)
     with node.database.reading() as session:
         seen(session, caller, dataset_id)
-        now = datetime.now(UTC)
+        now = clock.now(session)
         held = grants.held(session, caller.id, project_id, dataset_id)
         valid = [grant for grant in held if grant.expires_at > now and grant.question is None]
         if not valid:

@@ -14,7 +14,7 @@ from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state
-from jali_node.store import freezes
+from jali_node.store import clock, freezes
 from jali_node.tables import AccountRow, DatasetRow, FreezeRow, GrantRow, JobRow, PersonRow, PopulationRow
 
 
@@ -162,7 +162,7 @@ def _others(session: Session, grant: GrantRow) -> bool:
         GrantRow.person_id == grant.person_id,
         GrantRow.project_id == grant.project_id,
         GrantRow.dataset_id == grant.dataset_id,
-        GrantRow.expires_at > datetime.now(UTC),
+        GrantRow.expires_at > clock.now(session),
         GrantRow.id.not_in(stopped),
     )
     return session.scalars(query.limit(1)).first() is not None

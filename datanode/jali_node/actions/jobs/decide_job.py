@@ -19,7 +19,7 @@ from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state, request_state
 from jali_node.policy.rules import Ruling
-from jali_node.store import catalog, policies, projects
+from jali_node.store import catalog, clock, policies, projects
 from jali_node.tables import JobRoundRow, JobRow
 
 
@@ -40,7 +40,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
     with node.database.writing() as session:
         row = visible(session, caller, job_id, lock=True)
         request_state.refuse_unless_newest(decision.digest, decision.revision, row.digest, row.revision)
-        request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+        request_state.refuse_if_lapsed(row.status, row.undecided_until, clock.now(session))
         caller.must_not_be(row.person_id)
         status = job_state.moved(JobStatus(row.status), decision.outcome)
         if decision.outcome is JobStatus.APPROVED:

@@ -1,7 +1,5 @@
 """A job is withdrawn before its decision, or cancelled after it."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +12,7 @@ from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import job_state, request_state
+from jali_node.store import clock
 from jali_node.tables import SpendRow
 
 
@@ -26,7 +25,7 @@ def end_job(node: Node, caller: Caller, job_id: str) -> Job:
     """
     with node.database.writing() as session:
         row = governed(session, caller, job_id, lock=True)
-        request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+        request_state.refuse_if_lapsed(row.status, row.undecided_until, clock.now(session))
         waiting = JobStatus(row.status).is_open
         row.status = job_state.moved(JobStatus(row.status), JobStatus.WITHDRAWN if waiting else JobStatus.CANCELLED)
         close_spends(session, row.id)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
-from jali_node.store import catalog, freezes
+from jali_node.store import catalog, clock, freezes
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, DatasetRow, FreezeRow, JobRoundRow, JobRow, PersonRow, ProjectRow, SpendRow
 from jali_node.training.plan import TrainingPlan
@@ -167,7 +166,7 @@ def shown(session: Session, row: JobRow) -> Job:
     training = Training.model_validate(json.loads(row.training))
     found = stored(session, row)
     rounds = session.scalars(select(JobRoundRow.status).where(JobRoundRow.job_id == row.id)).all()
-    lapsed = request_state.lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    lapsed = request_state.lapsed(row.status, row.undecided_until, clock.now(session))
     status = JobStatus.EXPIRED if lapsed else JobStatus(row.status)
     return Job(
         id=row.id,

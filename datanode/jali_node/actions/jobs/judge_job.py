@@ -1,7 +1,6 @@
 """A job's facts, held against grants and the policy. Only a rule allows a job without a person."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,7 @@ from jali_node.errors import AccessDenied
 from jali_node.policy import rules
 from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Ruling, Standing
-from jali_node.store import grants, policies
+from jali_node.store import clock, grants, policies
 from jali_node.tables import PersonRow, ProjectRow
 
 
@@ -36,7 +35,7 @@ class JudgedJob:
 
 def judge_job(session: Session, person_id: str, found: Planned, training: Training) -> JudgedJob:
     """Judge a planned training of somebody's, by the policy in force."""
-    person, now = session.get_one(PersonRow, person_id), datetime.now(UTC)
+    person, now = session.get_one(PersonRow, person_id), clock.now(session)
     dataset = found.registered.dataset
     asked = Asked(
         person=frozenset({person.id, person.name}),

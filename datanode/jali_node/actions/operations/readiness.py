@@ -9,6 +9,7 @@ from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.errors import NodeUnavailable
 from jali_node.ledger import chain, witness
 from jali_node.node import Node
+from jali_node.store import clock
 from jali_node.tables import DatasetRow, VersionRow
 
 
@@ -17,11 +18,13 @@ def refuse_unless_ready(node: Node) -> None:
 
     Raises:
         NodeUnavailable: the database is not there, or of another release, or a table's file is gone.
+        ClockBehind: the machine's clock stands before the newest entry; nothing may be spent.
         LedgerIncomplete: entries are missing that the checkpoint beside the database knows; nothing may be spent.
     """
     kept = node.witness.newest()  # first: what is kept was committed before
     with node.database.reading() as session:
         witness.refuse_unless_it_holds(session, kept, *chain.end(session))
+        clock.refuse_if_behind(session)
         paths = session.scalars(select(VersionRow.path).join(DatasetRow, DatasetRow.version_id == VersionRow.id)).all()
     refuse_unless_migrated(node.database)
     if any(not link_of(path) and not Path(path).exists() for path in paths):

@@ -1,6 +1,8 @@
 """What a killed process left behind is settled before the node serves again."""
 
 import contextlib
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
@@ -10,6 +12,8 @@ from jali_node.errors import LedgerIncomplete
 from jali_node.ledger import book, chain
 from jali_node.node import Node
 from jali_node.tables import EntryRow, SpendRow
+
+log = logging.getLogger(__name__)
 
 
 def refuse_if_incomplete(node: Node) -> None:
@@ -44,22 +48,56 @@ def standing_after(node: Node, checkpoint: Path | None) -> str:
     return ""
 
 
-def recover(node: Node) -> tuple[int, int]:
-    """Settle every question's spend that began and free every one that did not; return how many of each.
+@dataclass(frozen=True)
+class Leftovers:
+    """Spends of questions that a killed process left behind, by their ids. Jobs' are found by their leases."""
 
-    Jobs are left alone: their workers are processes of their own, and find their rounds by their leases.
+    begun: tuple[str, ...]
+    held: tuple[str, ...]
 
-    A begun spend stands: its rows may have been read. Settling also fences it off: should its process still live,
-    its answer can no longer be committed, and so never leaves.
-    """
+
+def leftovers(node: Node) -> Leftovers:
+    """Return what is on its way while nobody serves."""
     with node.database.reading() as session:
         of_questions = select(SpendRow.id).where(SpendRow.job_id.is_(None))
         begun = session.scalars(of_questions.where(SpendRow.state == book.BEGUN)).all()
         held = session.scalars(of_questions.where(SpendRow.state == book.HELD)).all()
-    for step, spends in ((book.settle, begun), (book.free, held)):
+    return Leftovers(tuple(begun), tuple(held))
+
+
+class Recovery:
+    """One start's recovery, finished as soon as the ledger lets it: it knows what was there before anybody asked."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._left: Leftovers | None = leftovers(node)
+
+    def finish(self) -> tuple[int, int]:
+        """Settle and free what was left, once; return how many of each.
+
+        Raises:
+            NodeUnavailable: nothing can be appended now; the next call tries again.
+        """
+        left, done = self._left, (0, 0)
+        if left is not None:
+            done = recover(self._node, left)
+            self._left = None
+        if done != (0, 0):
+            log.warning("after an unclean end: %d spends settled (they stand), %d holds freed", *done)
+        return done
+
+
+def recover(node: Node, left: Leftovers | None = None) -> tuple[int, int]:
+    """Settle every question's spend that began and free every one that did not; return how many of each.
+
+    A begun spend stands: its rows may have been read. Settling also fences it off: should its process still live,
+    its answer can no longer be committed, and so never leaves.
+    """
+    left = leftovers(node) if left is None else left
+    for step, spends in ((book.settle, left.begun), (book.free, left.held)):
         for (
             spend_id
         ) in spends:  # a transaction each: together they would take locks in another order than spending does
             with node.database.writing() as session, contextlib.suppress(book.IllegalStep):
                 step(session, spend_id)
-    return len(begun), len(held)
+    return len(left.begun), len(left.held)

@@ -1,7 +1,5 @@
 """Tokens and sessions that are still good: listed and ended, one's own, and by owners anybody's."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,7 +9,7 @@ from jali_node.errors import InvalidRequest, UnknownResource
 from jali_node.node import Node
 from jali_node.people import tokens
 from jali_node.people.caller import Caller
-from jali_node.store import people
+from jali_node.store import clock, people
 from jali_node.tables import TokenRow
 
 ENDING_MIN = 4
@@ -30,7 +28,7 @@ def list_tokens(node: Node, caller: Caller, person_id: str | None = None) -> lis
 
 def listed(session: Session, person_id: str) -> list[Token]:
     """Return a person's tokens and sessions that have not ended."""
-    alive = select(TokenRow).where(TokenRow.person_id == person_id, TokenRow.expires_at > datetime.now(UTC))
+    alive = select(TokenRow).where(TokenRow.person_id == person_id, TokenRow.expires_at > clock.now(session))
     return [tokens.shown(row) for row in session.scalars(alive.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 

@@ -1,13 +1,12 @@
 """Who there is, as overseers read it."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali.wire.person import Person, Role
 from jali_node.node import Node
 from jali_node.people.caller import Caller
+from jali_node.store import clock
 from jali_node.tables import IdentityRow, InvitationRow, MemberRow, PasswordRow, PersonRow, ProjectRow
 
 
@@ -32,7 +31,7 @@ def shown(session: Session, row: PersonRow) -> Person:
     projects = select(ProjectRow.name).join(MemberRow, MemberRow.project_id == ProjectRow.id)
     issuers = select(IdentityRow.issuer).where(IdentityRow.person_id == row.id).distinct()
     invitation = session.get(InvitationRow, row.id)
-    open_until = invitation.expires_at if invitation and invitation.expires_at > datetime.now(UTC) else None
+    open_until = invitation.expires_at if invitation and invitation.expires_at > clock.now(session) else None
     return Person(
         id=row.id,
         name=row.name,

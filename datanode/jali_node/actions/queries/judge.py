@@ -1,7 +1,7 @@
 """A question's facts, held against grants and policy. Nothing is planned, nothing is written."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from jali_node.people.sight import seen
 from jali_node.policy import rules
 from jali_node.policy.conditions import Asked
 from jali_node.policy.rules import Judgement
-from jali_node.store import grants, policies, projects
+from jali_node.store import clock, grants, policies, projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, FreezeRow, GrantRow, ProjectRow
 
@@ -44,7 +44,7 @@ def judge(session: Session, caller: Caller, query: Query, policy: Policy | None 
     """
     caller.must_belong_to(query.project)
     projects.refuse_if_ended(session, query.project)
-    registered, now = seen(session, caller, query.dataset), datetime.now(UTC)
+    registered, now = seen(session, caller, query.dataset), clock.now(session)
     asked = Asked(
         person=frozenset({caller.id, caller.name}),
         role=caller.role,

@@ -1,7 +1,5 @@
 """The answers so far: a project's releases, free to read again."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy.orm import Session
 
 from jali.wire.money import from_fixed
@@ -10,7 +8,7 @@ from jali_node.errors import UnknownResource
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.store import catalog, grants, releases
+from jali_node.store import catalog, clock, grants, releases
 from jali_node.tables import AccountRow, ReleaseRow
 
 
@@ -44,7 +42,7 @@ def _shown(session: Session, caller: Caller, row: ReleaseRow) -> Release:
 
 
 def _left(session: Session, caller: Caller, row: ReleaseRow) -> float:
-    now = datetime.now(UTC)
+    now = clock.now(session)
     held = grants.held(session, caller.id, row.project_id, row.dataset_id)
     accounts = [session.get_one(AccountRow, grant.account_id) for grant in held if grant.expires_at > now]
     return max((from_fixed(book.present(account).left()) for account in accounts), default=0.0)

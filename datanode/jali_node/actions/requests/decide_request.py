@@ -22,7 +22,7 @@ from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
-from jali_node.store import catalog, projects
+from jali_node.store import catalog, clock, projects
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
 
@@ -81,7 +81,7 @@ def _undecided(session: Session, caller: Caller, request_id: str, decision: Deci
     if row is None:
         raise UnknownResource("there is no such request", field="request")
     request_state.refuse_unless_newest(decision.digest, decision.revision, row.digest, row.revision)
-    request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    request_state.refuse_if_lapsed(row.status, row.undecided_until, clock.now(session))
     caller.must_not_be(row.person_id)
     return row
 
@@ -136,7 +136,7 @@ def _give(session: Session, row: AccessRequestRow, quota: int, days: int, every:
 
 def _raise(session: Session, row: AccessRequestRow, quota: int, every: int | None) -> None:
     grant = session.get_one(GrantRow, row.raises)
-    if grant.expires_at <= datetime.now(UTC):
+    if grant.expires_at <= clock.now(session):
         raise InvalidRequest(
             f"the grant that is to have more ended on {grant.expires_at:%Y-%m-%d}; the asker needs a new one",
             field="grant",

@@ -18,6 +18,7 @@ from jali_node.errors import InvalidRequest, UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
+from jali_node.store import clock
 from jali_node.tables import AccessRequestRow
 
 KEPT = ("kind", "dataset_id", "project_id", "raises")
@@ -45,7 +46,7 @@ def file_for_question(session: Session, node: Node, caller: Caller, query: Query
             AccessRequestRow.project_id == query.project,
             AccessRequestRow.dataset_id == query.dataset,
             AccessRequestRow.status.in_(request_state.OPEN),
-            or_(lapses.is_(None), lapses > datetime.now(UTC)),
+            or_(lapses.is_(None), lapses > clock.now(session)),
         )
     ).first()
     return waiting or _filed(session, node, caller, wanted(session, caller, form_for_question(query))).id

@@ -1,7 +1,6 @@
 """Requests as they are read: one's own, or all of them for whoever oversees the node."""
 
 import json
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from jali_node.errors import UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
+from jali_node.store import clock
 from jali_node.tables import AccessRequestRow, AccountRow, DatasetRow, GrantRow, PersonRow, ProjectRow
 
 
@@ -42,7 +42,7 @@ def show_request(node: Node, caller: Caller, request_id: str) -> AccessRequest:
 def shown(session: Session, row: AccessRequestRow) -> AccessRequest:
     """Return a stored request as both sides see it."""
     grant = session.scalars(select(GrantRow).where(GrantRow.request_id == row.id)).one_or_none()
-    lapsed = request_state.lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    lapsed = request_state.lapsed(row.status, row.undecided_until, clock.now(session))
     status = RequestStatus.EXPIRED if lapsed else RequestStatus(row.status)
     return AccessRequest(
         id=row.id,

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +15,7 @@ from jali_node.ledger import book
 from jali_node.people.caller import Caller
 from jali_node.people.sight import seen
 from jali_node.statistics.plan import plan
-from jali_node.store import projects
+from jali_node.store import clock, projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccessRequestRow, AccountRow, GrantRow
 
@@ -97,7 +96,7 @@ def _budget(session: Session, caller: Caller, form: BudgetRequestForm) -> Wanted
         raise UnknownResource("there is no such grant, or it is not yours", field="grant")
     caller.must_belong_to(grant.project_id)
     projects.refuse_if_ended(session, grant.project_id)
-    if grant.expires_at <= datetime.now(UTC):
+    if grant.expires_at <= clock.now(session):
         raise InvalidRequest(f"this grant ended on {grant.expires_at:%Y-%m-%d}; ask for access again", field="grant")
     if grant.question is not None:
         raise InvalidRequest("this grant is for one question at its price; ask for access instead", field="grant")

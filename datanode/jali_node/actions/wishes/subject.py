@@ -14,6 +14,7 @@ from jali_node.errors import UnknownResource
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
 from jali_node.settings import Settings
+from jali_node.store import clock
 from jali_node.tables import AccessRequestRow, JobRow
 
 Subject = AccessRequestRow | JobRow
@@ -43,7 +44,7 @@ def own(session: Session, caller: Caller, subject_id: str) -> Subject:
     row = locked(session, subject_id)
     if row is None or row.person_id != caller.id:
         raise UnknownResource(NOT_YOURS, field="request")
-    request_state.refuse_if_lapsed(row.status, row.undecided_until, datetime.now(UTC))
+    request_state.refuse_if_lapsed(row.status, row.undecided_until, clock.now(session))
     return row
 
 
