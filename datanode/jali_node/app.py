@@ -19,11 +19,12 @@ from jali_node import errors, keys
 from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import Recovery, refuse_if_incomplete
+from jali_node.actions.operations.retain import retain
 from jali_node.actions.wishes.expire import expire
 from jali_node.departure import Departures
 from jali_node.engine.engines import Engines
 from jali_node.engine.warehouse import Warehouse
-from jali_node.errands import Errands
+from jali_node.errands import Errands, seldom
 from jali_node.errors import ClockBehind, LedgerIncomplete, Refused
 from jali_node.ledger.witness import Witness
 from jali_node.node import Node
@@ -55,6 +56,7 @@ from jali_node.store.database import Database
 
 log = logging.getLogger(__name__)
 LAPSE_EVERY_S = 60.0
+FORGET_EVERY_S = 3600.0
 ROUTERS = tuple(
     part.router
     for part in (
@@ -154,8 +156,12 @@ def _settle_down(node: Node, recovery: Recovery) -> None:
 
 
 def _errands(node: Node, recovery: Recovery) -> Errands:
-    """Return what the node does beside answering: letting wishes lapse, and sending notices where anybody is told."""
-    daily: list[Callable[[], object]] = [recovery.finish, lambda: expire(node)]
+    """Return what the node does beside answering: letting wishes lapse, telling whoever is told, and forgetting."""
+    daily: list[Callable[[], object]] = [
+        recovery.finish,
+        lambda: expire(node),
+        seldom(FORGET_EVERY_S, lambda: retain(node)),
+    ]
     if not node.settings.notices.tells_anybody:
         return Errands(LAPSE_EVERY_S, *daily)
     return Errands(node.settings.notices.poll_s, *daily, lambda: deliver_due(node))

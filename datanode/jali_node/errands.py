@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -34,3 +35,16 @@ class Errands:
                 except Exception as error:
                     log.warning("an errand failed and will be run again: %s", type(error).__name__)
             self._stopped.wait(self._every_s)
+
+
+def seldom(every_s: float, errand: Callable[[], object]) -> Callable[[], object]:
+    """Return an errand that is run at once, then every `every_s` seconds at most, however often it is asked."""
+    due_at = 0.0
+
+    def run() -> None:
+        nonlocal due_at
+        if time.monotonic() >= due_at:
+            due_at = time.monotonic() + every_s
+            errand()
+
+    return run

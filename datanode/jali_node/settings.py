@@ -22,6 +22,7 @@ from pydantic_settings import (
 from jali_node.errors import InvalidRequest
 from jali_node.providers import ProviderSettings
 from jali_node.receivers import NoticeSettings
+from jali_node.retention import RetentionSettings
 
 PREFIX = "JALI_NODE_"
 FILE_NAME = "node.toml"
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
     request_answer_days: int = Field(default=5, ge=1, le=365, description="within which owners mean to decide requests")
     request_expire_days: int = Field(default=60, ge=1, le=3650, description="after which an undecided request lapses")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="what is kept how long")
     notices: NoticeSettings = Field(default=NoticeSettings(), description="webhooks and mail; JSON in the environment")
 
     @property

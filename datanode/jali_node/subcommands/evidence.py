@@ -1,4 +1,4 @@
-"""`jali node evidence`: what an auditor takes away."""
+"""`jali node evidence` and `retention`: what an auditor takes away, and what is no longer kept."""
 
 import shutil
 from pathlib import Path
@@ -28,4 +28,23 @@ def evidence_command(folder: Path, project: str, to: Path) -> None:
     click.echo("Tell them the key's id another way than with the file.")
 
 
-COMMANDS = (evidence_command,)
+@click.command("retention")
+@folder_option
+@click.option("--apply", "applied", is_flag=True, help="Do it. A serving node does so every hour.")
+@refusals_as_errors
+def retention_command(folder: Path, applied: bool) -> None:
+    """Say what the settings no longer keep. Changes nothing unless --apply is given."""
+    from jali_node.actions.operations.retain import due, retain
+
+    with opened(folder) as node:
+        found = retain(node) if applied else due(node)
+    for each in found:
+        kept = "kept until somebody erases it" if each.days is None else f"kept {each.days} days"
+        done = "gone" if applied else "would go"
+        click.echo(f"{each.what}: {kept}" + ("" if each.days is None else f", {each.count} {done}"))
+    click.echo("The ledger, spends and releases are always kept. Set the days under [retention] in node.toml.")
+    if not applied and any(each.count for each in found):
+        click.echo("Nothing was changed; do it with --apply")
+
+
+COMMANDS = (evidence_command, retention_command)

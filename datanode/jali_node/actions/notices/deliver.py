@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from jali.wire.notice import NoticeState
 from jali_node.node import Node
@@ -21,7 +21,6 @@ from jali_node.notices.webhook import Undelivered
 from jali_node.tables import NoticeRow, PersonRow
 
 BATCH = 100
-KEPT_DAYS = 90
 JITTER = 0.1
 """Receivers that came back are not all called at the same moment."""
 
@@ -41,20 +40,11 @@ def deliver_due(node: Node) -> Delivered:
         due = select(NoticeRow.id).where(NoticeRow.state == NoticeState.WAITING, NoticeRow.next_at <= datetime.now(UTC))
         waiting = session.scalars(due.order_by(NoticeRow.next_at, NoticeRow.id).limit(BATCH)).all()
     states = [_attempt(node, notice_id) for notice_id in waiting]
-    if NoticeState.DELIVERED in states:
-        _forget_old(node)
     return Delivered(
         sum(state is NoticeState.DELIVERED for state in states),
         sum(state is NoticeState.WAITING for state in states),
         sum(state is NoticeState.DEAD for state in states),
     )
-
-
-def _forget_old(node: Node) -> None:
-    """Forget what was delivered long ago. Dead ones stay until an owner sends them again."""
-    with node.database.writing() as session:
-        long_ago = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
-        session.execute(delete(NoticeRow).where(NoticeRow.delivered_at < long_ago))
 
 
 def _attempt(node: Node, notice_id: str) -> NoticeState | None:

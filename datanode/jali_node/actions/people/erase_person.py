@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from jali.wire.money import digest
 from jali.wire.person import Erasure
 from jali_node import audit
 from jali_node.actions.people.change_person import LAST_OWNER
 from jali_node.actions.people.show_people import shown
+from jali_node.actions.wishes.reword import reword_purposes
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.people import throttle, tokens
@@ -40,7 +40,6 @@ from jali_node.tables import (
     PolicyRow,
     ProjectRow,
     RemarkRow,
-    RevisionRow,
     TokenRow,
 )
 
@@ -132,8 +131,9 @@ def erase_person(node: Node, caller: Caller | None, person: str, also: Iterable[
         eraser = _eraser(row, tuple(also))
         ended = _removed(session, row, eraser.pseudonym)
         _clean_texts(session, eraser)
-        for subject in sorted({*_clean_wishes(session, eraser), *_clean_revisions(session, eraser)}):
-            audit.record(session, audit.TEXT_ERASED, subject=subject, person=row.id, by=by)
+        for wish in (*session.scalars(select(AccessRequestRow)), *session.scalars(select(JobRow))):
+            if reword_purposes(session, wish, eraser.cleaned):
+                audit.record(session, audit.TEXT_ERASED, subject=wish.id, person=row.id, by=by)
         audit.record(session, audit.PERSON_ERASED, person=row.id, texts=eraser.changed, ended=ended, by=by)
         session.flush()
         done = Erasure(
@@ -176,41 +176,12 @@ def _clean_texts(session: Session, eraser: Eraser) -> None:
     session.flush()
 
 
-def _clean_wishes(session: Session, eraser: Eraser) -> Iterator[str]:
-    """Clean purposes, keep their digests, and return which wishes had one that was changed."""
-    for wish in session.scalars(select(AccessRequestRow)):
-        purpose = wish.purpose
-        if _set(wish, "purpose", eraser.cleaned):
-            wish.purpose_digest = wish.purpose_digest or digest(purpose)
-            yield wish.id
-    for job in session.scalars(select(JobRow)):
-        training = json.loads(job.training)
-        purpose, cleaned = training["purpose"], eraser.cleaned(training["purpose"])
-        if cleaned != purpose:
-            job.training = _dumped({**training, "purpose": cleaned})
-            job.purpose_digest = job.purpose_digest or digest(purpose)
-            yield job.id
-
-
-def _clean_revisions(session: Session, eraser: Eraser) -> Iterator[str]:
-    for row in session.scalars(select(RevisionRow)):
-        content = json.loads(row.content)
-        purpose = content.get("purpose", "")
-        cleaned = eraser.cleaned(purpose)
-        if cleaned != purpose:
-            row.content = json.dumps({**content, "purpose": cleaned})
-            row.purpose_digest = row.purpose_digest or digest(purpose)
-            yield row.subject_id
-
-
-def _set(row: Any, name: str, clean: Callable[[str], str]) -> bool:
-    """Clean one column of a row, and say whether that changed it."""
+def _set(row: Any, name: str, clean: Callable[[str], str]) -> None:
+    """Clean one column of a row."""
     before = getattr(row, name)
     after = clean(before)
-    if after == before:
-        return False
-    setattr(row, name, after)
-    return True
+    if after != before:
+        setattr(row, name, after)
 
 
 def _settings_that_name(settings: Settings, name: str) -> Iterator[str]:
