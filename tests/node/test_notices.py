@@ -33,6 +33,7 @@ from standardwebhooks import Webhook as Verifier
 
 from jali.wire.discussion import Happened
 from jali_node.actions.notices.deliver import Delivered, deliver_due
+from jali_node.actions.operations.retain import retain
 from jali_node.actions.wishes.expire import expire
 from jali_node.actions.wishes.tell import tell
 from jali_node.commands import node as node_commands
@@ -155,6 +156,7 @@ def test_a_webhook_is_signed_as_the_standard_says_and_says_no_more_than_allowed(
         session.execute(update(NoticeRow).values(delivered_at=datetime.now(UTC) - timedelta(days=91)))
     house.request()
     assert deliver_due(house.node) == Delivered(sent=1)
+    retain(house.node)
     assert [notice["event"] for notice in notices(house)] == ["request.filed"]
 
 

@@ -119,7 +119,7 @@ def test_the_command_shows_first_and_does_it_when_asked(aged: Any) -> None:
 
 
 def test_days_out_of_range_are_refused_with_the_setting_s_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="retention.lapsed_days"):
+    with pytest.raises(ValueError, match=r"retention\.lapsed_days"):
         Settings(folder=tmp_path, retention={"lapsed_days": 0})
 
 
