@@ -29,15 +29,35 @@ def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows) -> bytes:
 def warm_up(threads: int) -> None:
     """Train a made-up round, so that whatever libraries load at first use is loaded before the walls close."""
     torch.set_num_threads(threads)
-    layers: list[dict[str, Any]] = [
-        {"id": "n0", "kind": "linear", "inputs": ["input"], "in_features": 1, "out_features": 1},
-        {"id": "n1", "kind": "layer_norm", "inputs": ["n0"], "features": 1},
-    ]
-    graph = Graph.model_validate({"features": 1, "nodes": layers, "output": "n1"})
+    graph = Graph.model_validate({"features": 16, "nodes": _one_of_each(), "output": "n16"})
     begin = {name: np.zeros(shape, np.float32) for name, shape in graph.parameters.items()}
-    rows = Rows(np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.ones(2, np.bool_))
+    rows = Rows(np.zeros((2, 16), np.float32), np.zeros(2, np.float32), np.ones(2, np.bool_))
     plan = TrainingPlan(1, 1, 1, 1.0, 2.0, 1.0, 1.0, 1.0)
     done(task(graph, safetensors.numpy.save(begin), plan, rows))
+
+
+def _one_of_each() -> list[dict[str, Any]]:
+    """Return a model with each kind of layer that loads something of its own."""
+    layers: list[dict[str, Any]] = [
+        {"kind": "reshape", "size": [1, 4, 4]},
+        {"kind": "conv2d", "in_channels": 1, "out_channels": 2, "kernel": [3, 3], "padding": [1, 1]},
+        {"kind": "group_norm", "groups": 2, "channels": 2},
+        {"kind": "max_pool", "kernel": [2, 2], "stride": [2, 2], "padding": [0, 0]},
+        {"kind": "reshape", "size": [2, 4]},
+        {"kind": "conv1d", "in_channels": 2, "out_channels": 2, "kernel": [1]},
+        {"kind": "linear", "in_features": 4, "out_features": 4},
+        {"kind": "layer_norm", "features": 4},
+        {"kind": "lstm", "input_size": 4, "hidden_size": 2},
+        {"kind": "matmul", "inputs": ["n8", "n8"]},
+        {"kind": "softmax", "dim": 1},
+        {"kind": "dropout", "p": 0.5},
+        {"kind": "mean", "dim": 0},
+        {"kind": "embedding", "inputs": ["input"], "num_embeddings": 2, "embedding_dim": 1},
+        {"kind": "reshape", "size": [16]},
+        {"kind": "cat", "inputs": ["n12", "n14"], "dim": 0},
+        {"kind": "linear", "in_features": 18, "out_features": 1},
+    ]
+    return [{"id": f"n{at}", "inputs": [f"n{at - 1}" if at else "input"], **node} for at, node in enumerate(layers)]
 
 
 def done(task_bytes: bytes) -> bytes:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from jali.wire.graph import WEIGHT_MAX
 from jali_node.training import weights
 from jali_node.training.gradients import Part, Recorder
+from jali_node.training.interpreter import Interpreted
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
@@ -174,6 +175,8 @@ def _chunks(positions: NDArray[np.intp], model: nn.Module) -> list[NDArray[np.in
 
 def values_per_row(model: nn.Module) -> int:
     """Return about how many numbers a row takes while its gradient is computed."""
+    if isinstance(model, Interpreted):
+        return 4 * max(1, model.graph.values_per_row)
     per_layer = (
         layer.in_features + layer.out_features
         if isinstance(layer, nn.Linear)

@@ -1,7 +1,9 @@
 """Each row's gradient, one backward pass for all: what a layer was shown times what its output did to the loss.
 
 A Linear layer's gradient for one row is the outer product of the two, so its norm and its weighted sum need no matrix
-a row (Goodfellow 2015, "Efficient per-example gradient computations"). Other layers go through Opacus' grad samplers.
+a row (Goodfellow 2015, "Efficient per-example gradient computations"). An embedding's is the blame of each id's vector,
+so it needs no table a row. Other layers go through Opacus' grad samplers. A layer that runs at each step of a sequence,
+as an LSTM's do, has the sum of its steps' gradients, which is that of one layer over the whole sequence.
 """
 
 import math
@@ -11,13 +13,18 @@ from typing import Any, Self
 
 import torch
 from opacus.grad_sample import GradSampleModule
+from opacus.layers.dp_rnn import RNNLinear
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from jali_node.training.layers import Embedding
 
 ORDINARY = 2.0**80
 """Squared norms above this, and those that are no number, are not scaled down but taken for zero. Factors that fit them
 are so small that 32-bit floats round them by whole percents, and a row would count more than it may."""
 SAMPLERS: dict[type[nn.Module], Callable[..., dict[nn.Parameter, Tensor]]] = GradSampleModule.GRAD_SAMPLERS
+KNOWN = {*SAMPLERS, Embedding, RNNLinear}
+Pass = tuple[nn.Module, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,38 @@ class SampledPart:
             yield parameter, (factors @ torch.where(kept, gradient.flatten(1), 0.0)).view(parameter.shape)
 
 
-Part = LinearPart | SampledPart
+@dataclass(frozen=True)
+class EmbeddingPart:
+    """The gradients of an embedding: `ids` (rows, k) and `blame` (rows, k, dim). Equal ids of a row add up."""
+
+    layer: Embedding
+    ids: Tensor
+    blame: Tensor
+
+    def squared_norms(self) -> Tensor:
+        """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
+        blame = self.blame.double()
+        same = (self.ids.unsqueeze(2) == self.ids.unsqueeze(1)).double()
+        squared = (same * (blame @ blame.mT)).sum((1, 2)).clamp(min=0.0)
+        return torch.where(squared <= ORDINARY, squared, math.inf)
+
+    def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the table's sum of factor times gradient. A factor of 0 leaves no trace of its row."""
+        kept = (factors > 0).view(-1, 1, 1)
+        blame = torch.where(kept, self.blame * factors.view(-1, 1, 1), 0.0)
+        total = torch.zeros_like(self.layer.weight, requires_grad=False)
+        yield self.layer.weight, total.index_add_(0, self.ids.reshape(-1), blame.flatten(0, 1))
+
+
+Part = LinearPart | EmbeddingPart | SampledPart
 
 
 class Recorder:
     """Watches a model's layers, and tells each row's gradient of a loss.
 
     Args:
-        model: every parameter belongs to a layer that Opacus knows, which runs once in a forward pass.
+        model: every parameter belongs to a layer that Opacus knows, which runs once in a forward pass; an LSTM's
+            two linear layers run once a step.
 
     Raises:
         ValueError: it does not.
@@ -76,9 +107,9 @@ class Recorder:
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._passes: list[tuple[nn.Module, Tensor, Tensor]] = []
+        self._passes: list[Pass] = []
         self._layers = [layer for layer in model.modules() if any(True for _ in layer.parameters(recurse=False))]
-        unknown = sorted({type(layer).__name__ for layer in self._layers if type(layer) not in SAMPLERS})
+        unknown = sorted({type(layer).__name__ for layer in self._layers if type(layer) not in KNOWN})
         if unknown or not self._layers:
             raise ValueError(f"expected layers that Opacus knows, got {', '.join(unknown) or 'none with parameters'}")
         owned = [id(parameter) for layer in self._layers for parameter in layer.parameters(recurse=False)]
@@ -97,11 +128,13 @@ class Recorder:
         losses = loss(self._model(features))
         if losses.shape != (len(features),):
             raise ValueError(f"expected a loss for each of {len(features)} rows, got shape {tuple(losses.shape)}")
-        if sorted(id(layer) for layer, *_ in self._passes) != sorted(id(layer) for layer in self._layers):
+        once = [id(layer) for layer, *_ in self._passes if not isinstance(layer, RNNLinear)]
+        many = {id(layer) for layer, *_ in self._passes if isinstance(layer, RNNLinear)}
+        if sorted([*once, *many]) != sorted(id(layer) for layer in self._layers):
             raise ValueError(f"expected {len(self._layers)} layers to run once each, got {len(self._passes)} passes")
         blames = torch.autograd.grad(losses.sum(), [output for *_, output in self._passes], materialize_grads=True)
         passes, self._passes = self._passes, []
-        return [_part(layer, shown, blame) for (layer, shown, _), blame in zip(passes, blames, strict=True)]
+        return _parts([(layer, shown, blame) for (layer, shown, _), blame in zip(passes, blames, strict=True)])
 
     def __enter__(self) -> Self:
         return self
@@ -114,9 +147,25 @@ class Recorder:
         self._passes.append((layer, inputs[0].detach(), output))
 
 
+def _parts(passes: list[Pass]) -> list[Part]:
+    """Return a part for each layer; the steps of one that ran several times stand side by side."""
+    steps: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
+    for layer, shown, blame in passes:
+        steps.setdefault(layer, []).append((shown, blame))
+    return [
+        _part(layer, *(found[0] if len(found) == 1 else (torch.stack(each, 1) for each in zip(*found, strict=True))))
+        for layer, found in steps.items()
+    ]
+
+
 def _part(layer: nn.Module, shown: Tensor, blame: Tensor) -> Part:
-    if isinstance(layer, nn.Linear) and shown.dim() == 2:
-        return LinearPart(layer, shown, blame)
+    if isinstance(layer, nn.Linear):
+        if shown.dim() == 2:
+            return LinearPart(layer, shown, blame)
+        with torch.no_grad():
+            return SampledPart(SAMPLERS[nn.Linear](layer, [shown], blame))
+    if isinstance(layer, Embedding):
+        return EmbeddingPart(layer, layer.ids(shown).flatten(1), blame.flatten(1, -2))
     with torch.no_grad():
         return SampledPart(SAMPLERS[type(layer)](layer, [shown], blame))
 

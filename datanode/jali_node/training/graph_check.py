@@ -19,6 +19,7 @@ from jali_node.errors import GraphNotRunnable, OutputNotFinite, RowsMixed
 from jali_node.training import interpreter, weights
 from jali_node.training.interpreter import Interpreted
 
+FIELD = "training.graph"
 ROWS = 6
 DRAWS = 3
 TOLERANCE = 1e-9
@@ -50,20 +51,22 @@ def refuse_unbuildable(graph: Graph) -> None:
         model = interpreter.outline(graph)
         output = model(torch.empty(ROWS, graph.features, device="meta"))
     except (ValidationError, RuntimeError, TypeError, ValueError) as error:
-        raise GraphNotRunnable(f"the graph cannot be built: {type(error).__name__}") from error
+        raise GraphNotRunnable(f"the graph cannot be built: {type(error).__name__}", field=FIELD) from error
     expected = (ROWS, graph.out_features)
     if tuple(output.shape) != expected:
-        raise GraphNotRunnable(f"for {ROWS} rows, expected an output of shape {expected}, got {tuple(output.shape)}")
+        raise GraphNotRunnable(
+            f"for {ROWS} rows, expected an output of shape {expected}, got {tuple(output.shape)}", field=FIELD
+        )
     built = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if built != graph.parameters:
-        raise GraphNotRunnable(f"expected parameters {graph.parameters}, the layers have {built}")
+        raise GraphNotRunnable(f"expected parameters {graph.parameters}, the layers have {built}", field=FIELD)
 
 
 def refuse_infinities(model: nn.Module, features: int) -> None:
     """Raise OutputNotFinite if made-up rows overflow 32-bit floats with the weights that were sent."""
     output = _without_chance(model, torch.float32)(_rows(features, 0).float())
     if not bool(torch.isfinite(output).all()):
-        raise OutputNotFinite("the output overflows on rows of ordinary size: use smaller weights")
+        raise OutputNotFinite("the output overflows on rows of ordinary size: use smaller weights", field="weights")
 
 
 def refuse_mixing(model: nn.Module, features: int) -> None:
@@ -77,9 +80,11 @@ def refuse_mixing(model: nn.Module, features: int) -> None:
         try:
             difference = _difference(double, parameters, _rows(features, 2 * draw), _rows(features, 2 * draw + 1))
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            raise RowsMixed(f"the model does not run on one record: {type(error).__name__}") from error
+            raise RowsMixed(f"the model does not run on one record: {type(error).__name__}", field=FIELD) from error
         if not difference <= TOLERANCE:
-            raise RowsMixed(f"a row's output changes with the other rows, by {difference:.2g} of the largest output")
+            raise RowsMixed(
+                f"a row's output changes with the other rows, by {difference:.2g} of the largest output", field=FIELD
+            )
 
 
 def _difference(model: nn.Module, parameters: dict[str, Tensor], rows: Tensor, others: Tensor) -> float:

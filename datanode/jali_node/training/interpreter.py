@@ -1,25 +1,18 @@
 """A graph run with layers of the node's own: nothing is compiled, looked up by name, or taken from the sender.
 
-Each node of the graph becomes one `torch.nn` layer, held under the node's id, so that parameters bear the graph's names
+Each node of the graph becomes one layer, held under the node's id, so that parameters bear the graph's names
 (`n0.weight`) and Opacus finds the layers that it knows.
 """
 
-import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from jali.wire import graph as wire
+from jali.wire import layers as wire
 from jali.wire.graph import INPUT, Graph, Layer
-
-
-class Add(nn.Module):
-    """The sum of two inputs."""
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the sum."""
-        return first + second
+from jali_node.training import layers
 
 
 class Interpreted(nn.Module):
@@ -39,54 +32,63 @@ class Interpreted(nn.Module):
         return values[self.graph.output]
 
 
-@functools.singledispatch
 def layer(node: Layer) -> nn.Module:
     """Return the layer that computes a node, with weights that are not set yet."""
-    raise TypeError(f"no layer computes {type(node).__name__}")
+    build = LAYERS.get(type(node))
+    if build is None:
+        raise TypeError(f"no layer computes {type(node).__name__}")
+    return build(node)
 
 
-@layer.register
-def _(node: wire.Linear) -> nn.Module:
-    return nn.Linear(node.in_features, node.out_features, bias=node.bias)
+def _conv(kind: type[nn.Conv1d] | type[nn.Conv2d]) -> Callable[[Any], nn.Module]:
+    return lambda node: kind(
+        node.in_channels,
+        node.out_channels,
+        node.kernel,
+        stride=node.stride,
+        padding=node.padding,
+        dilation=node.dilation,
+        groups=node.groups,
+        bias=node.bias,
+    )
 
 
-@layer.register
-def _(node: wire.LayerNorm) -> nn.Module:
-    return nn.LayerNorm(node.features, eps=node.eps)
+def _pool(kinds: tuple[type[nn.Module], type[nn.Module]]) -> Callable[[Any], nn.Module]:
+    return lambda node: kinds[len(node.kernel) - 1](node.kernel, stride=node.stride, padding=node.padding)
 
 
-@layer.register
-def _(node: wire.LeakyRelu) -> nn.Module:
-    return nn.LeakyReLU(node.slope)
-
-
-@layer.register
-def _(node: wire.Gelu) -> nn.Module:
-    return nn.GELU(approximate=node.approximate)
-
-
-@layer.register
-def _(node: wire.Dropout) -> nn.Module:
-    return nn.Dropout(node.p)
-
-
-PLAIN: Mapping[type[Layer], Callable[[], nn.Module]] = {
-    wire.Add: Add,
-    wire.Relu: nn.ReLU,
-    wire.Sigmoid: nn.Sigmoid,
-    wire.Silu: nn.SiLU,
-    wire.Tanh: nn.Tanh,
+LAYERS: Mapping[type[Layer], Callable[[Any], nn.Module]] = {
+    wire.AdaptiveAvgPool: lambda node: (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)[len(node.size) - 1](node.size),
+    wire.Add: lambda node: layers.Add(),
+    wire.AvgPool: _pool((nn.AvgPool1d, nn.AvgPool2d)),
+    wire.Cat: lambda node: layers.Cat(node.dim),
+    wire.Conv1d: _conv(nn.Conv1d),
+    wire.Conv2d: _conv(nn.Conv2d),
+    wire.Dropout: lambda node: nn.Dropout(node.p),
+    wire.Elu: lambda node: nn.ELU(node.alpha),
+    wire.Embedding: lambda node: layers.Embedding(node.num_embeddings, node.embedding_dim),
+    wire.Gelu: lambda node: nn.GELU(approximate=node.approximate),
+    wire.GroupNorm: lambda node: nn.GroupNorm(node.groups, node.channels, eps=node.eps),
+    wire.LayerNorm: lambda node: nn.LayerNorm(node.features, eps=node.eps),
+    wire.LeakyRelu: lambda node: nn.LeakyReLU(node.slope),
+    wire.Linear: lambda node: nn.Linear(node.in_features, node.out_features, bias=node.bias),
+    wire.Lstm: lambda node: layers.Lstm(node.input_size, node.hidden_size),
+    wire.Matmul: lambda node: layers.Matmul(),
+    wire.MaxPool: _pool((nn.MaxPool1d, nn.MaxPool2d)),
+    wire.Mean: lambda node: layers.Mean(node.dim),
+    wire.Multiply: lambda node: layers.Multiply(),
+    wire.Permute: lambda node: layers.Permute(node.dims),
+    wire.Relu: lambda node: nn.ReLU(),
+    wire.Reshape: lambda node: layers.Reshape(node.size),
+    wire.Scale: lambda node: layers.Scale(node.factor),
+    wire.Sigmoid: lambda node: nn.Sigmoid(),
+    wire.Silu: lambda node: nn.SiLU(),
+    wire.Slice: lambda node: layers.Slice(node.dim, node.start, node.stop),
+    wire.Softmax: lambda node: nn.Softmax(dim=node.dim + 1),
+    wire.Softplus: lambda node: nn.Softplus(),
+    wire.Tanh: lambda node: nn.Tanh(),
 }
-"""The layers without settings."""
-
-
-@layer.register(wire.Add)
-@layer.register(wire.Relu)
-@layer.register(wire.Sigmoid)
-@layer.register(wire.Silu)
-@layer.register(wire.Tanh)
-def _(node: Layer) -> nn.Module:
-    return PLAIN[type(node)]()
+"""The layer of each kind."""
 
 
 def outline(graph: Graph) -> Interpreted:

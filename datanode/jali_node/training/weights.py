@@ -18,6 +18,8 @@ from jali_node.errors import (
     WeightTypeWrong,
 )
 
+FIELD = "weights"
+"""The field that every refusal here is about."""
 HEADER_BYTES = 160
 """Room in the file's header for each tensor; a name, a type, a shape and two offsets take about 90."""
 
@@ -41,11 +43,13 @@ def read(graph: Graph, data: bytes) -> dict[str, Tensor]:
             parameter, or holds a number that is not finite or beyond 10,000.
     """
     if len(data) > bytes_max(graph):
-        raise WeightsTooLarge(f"the weights are {len(data):,} bytes; this graph's take at most {bytes_max(graph):,}")
+        raise WeightsTooLarge(
+            f"the weights are {len(data):,} bytes; this graph's take at most {bytes_max(graph):,}", field=FIELD
+        )
     try:
         found = dict(_entries(data))
     except (safetensors.SafetensorError, ValueError, OverflowError) as error:
-        raise WeightsUnreadable("the weights are not a whole safetensors file") from error
+        raise WeightsUnreadable("the weights are not a whole safetensors file", field=FIELD) from error
     _refuse_names(found.keys() - graph.parameters.keys(), "no parameter of the graph")
     _refuse_names(graph.parameters.keys() - found.keys(), "missing from the weights")
     for name, shape in graph.parameters.items():
@@ -64,20 +68,20 @@ def write(model: nn.Module) -> bytes:
 def _refuse_names(names: set[str], why: str) -> None:
     if names:
         shown = ", ".join(sorted(ascii(name[:40]) for name in names)[:3])
-        raise WeightNamesDiffer(f"{len(names)} tensor(s) {why}: {shown}")
+        raise WeightNamesDiffer(f"{len(names)} tensor(s) {why}: {shown}", field=FIELD)
 
 
 def _refuse_form(name: str, found: Mapping[str, object], shape: Shape) -> None:
     if found["dtype"] != "F32":
-        raise WeightTypeWrong(f"{name}: expected 32-bit floats (F32), got {found['dtype']}")
+        raise WeightTypeWrong(f"{name}: expected 32-bit floats (F32), got {found['dtype']}", field=FIELD)
     got = found["shape"]
     if not isinstance(got, list | tuple) or tuple(got) != shape:
-        raise WeightShapesDiffer(f"{name}: expected shape {list(shape)}, got {got}")
+        raise WeightShapesDiffer(f"{name}: expected shape {list(shape)}, got {got}", field=FIELD)
 
 
 def _refuse_numbers(name: str, tensor: Tensor) -> None:
     if not bool(torch.isfinite(tensor).all()):
-        raise WeightNotFinite(f"{name}: holds infinities or values that are not numbers")
+        raise WeightNotFinite(f"{name}: holds infinities or values that are not numbers", field=FIELD)
     largest = float(tensor.abs().max())
     if largest > WEIGHT_MAX:
-        raise WeightOutOfBounds(f"{name}: expected magnitudes up to {WEIGHT_MAX:,.0f}, got {largest:,.6g}")
+        raise WeightOutOfBounds(f"{name}: expected magnitudes up to {WEIGHT_MAX:,.0f}, got {largest:,.6g}", field=FIELD)

@@ -79,7 +79,9 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Tell whether a module is taken as a whole; what derives from a layer may do something else than it."""
-        return isinstance(m, tuple(forms.MODULES)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (*forms.MODULES, nn.LSTM, nn.MultiheadAttention)) or super().is_leaf_module(
+            m, module_qualified_name
+        )
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         """Write down a call and its line."""
@@ -129,6 +131,8 @@ def _reason(error: Exception) -> str:
     called = re.match(r"(\w+)\(\)", said)
     if called and forms.ADVICE.get(called[1]) == forms.CHANCE:
         return f"{called[1]}: {forms.CHANCE}"
+    if "item assignment" in said or "item deletion" in said:
+        return f"values are changed in place; {forms.IN_PLACE}"
     if isinstance(error, fx.proxy.TraceError) or "Proxy" in said or "symbolic" in said:
         return f"{forms.BRANCH} ({said})"
     if "forward() missing" in said:

@@ -126,7 +126,7 @@ def test_a_hostile_graph_is_refused_for_its_reason(name: str) -> None:
 def test_the_good_graph_is_one_and_its_digest_is_stable() -> None:
     graph = Graph.model_validate(GOOD)
     assert graph.digest == Graph.model_validate_json(json.dumps(GOOD)).digest
-    assert graph.widths == {"input": 5, "n0": 6, "n1": 6, "n2": 6, "n3": 6, "n4": 6, "n5": 2}
+    assert graph.shapes == {"input": (5,), **{f"n{at}": (6,) for at in range(5)}, "n5": (2,)}
     assert graph.parameter_count == 5 * 6 + 6 + 12 + 6 * 2 + 2
     assert graph.digest != Graph.model_validate(changed(("nodes", 3, "p"), 0.4)).digest
 
@@ -141,12 +141,20 @@ def test_a_graph_cannot_be_changed_after_it_was_checked() -> None:
 
 def test_every_kind_has_a_layer_and_says_what_it_is() -> None:
     for kind in KINDS:
-        required = {"in_features": 3, "out_features": 3, "features": 3}
+        required = {
+            **dict.fromkeys(("in_features", "out_features", "features", "in_channels", "out_channels"), 3),
+            **dict.fromkeys(("channels", "groups", "num_embeddings", "embedding_dim"), 3),
+            **dict.fromkeys(("input_size", "hidden_size", "factor", "stop"), 3), "dim": 0, "start": 0, "dims": (1, 0),
+            **dict.fromkeys(("kernel", "stride", "size", "padding"), (2, 2) if kind.__name__ != "Conv1d" else (2,)),
+        }  # fmt: skip
+        required |= {"padding": (1, 1), "stride": (1, 1)} if kind.__name__ != "Conv1d" else {"padding": (1,)}
         given = {name: value for name, value in required.items() if name in kind.model_fields}
+        given = {name: float(value) if name == "factor" else value for name, value in given.items()}
         node = kind(id="n0", inputs=("input",) * kind.fan_in, **given)  # type: ignore[arg-type]
         layer = interpreter.layer(node)
         assert {name: tuple(tensor.shape) for name, tensor in layer.named_parameters()} == node.parameters
         assert kind.__doc__
+        assert "Separable: " in kind.__doc__, "why no record sees another"
 
 
 JUNK = st.recursive(
