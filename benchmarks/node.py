@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx2
 from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
 
 from benchmarks import house, report, tables
 from benchmarks.over_http import served_node
@@ -81,13 +82,15 @@ def postgresql(folder: Path) -> Iterator[str]:
 def spend_rows(engine: str, url: str, quick: bool) -> Iterator[Row]:
     """Measure spends a second, one after another and eight at a time, against bare commits."""
     database = Database(url)
+    with database.reading() as session:
+        wanted = purchase(session)
     spends, commits, together = [], [], []
     try:
         with bare_commits(url) as commit:
             for _ in range(2 if quick else BLOCKS):
                 commits.append(rate(commit, SPENDS))
-                spends.append(rate(lambda: spend(database), SPENDS))
-                together.append(rate_of_eight(lambda: spend(database), SPENDS))
+                spends.append(rate(lambda: spend(database, wanted), SPENDS))
+                together.append(rate_of_eight(lambda: spend(database, wanted), SPENDS))
     finally:
         database.close()
     half = median(commits) / 2
@@ -125,22 +128,25 @@ def bare_commits(url: str) -> Iterator[Callable[[], None]]:
     database.close()
 
 
-def spend(database: Database) -> None:
+def purchase(session: Session) -> book.Purchase:
+    """Return what a question would spend from a population and a quota."""
+    grant = session.query(GrantRow).one()
+    return book.Purchase(
+        event=Gaussian(5000.0),
+        population_account=session.query(AccountRow).filter_by(kind=book.POPULATION).one().id,
+        quota_account=grant.account_id,
+        person_id=grant.person_id,
+        project_id=grant.project_id,
+        grant_id=grant.id,
+        version_id=session.query(VersionRow).one().id,
+        question="0" * 64,
+    )
+
+
+def spend(database: Database, wanted: book.Purchase) -> None:
     """Spend as a question does: one commit before any row is read, one for the release."""
     with database.writing() as session:
-        grant = session.query(GrantRow).one()
-        population = session.query(AccountRow).filter_by(kind=book.POPULATION).one()
-        purchase = book.Purchase(
-            event=Gaussian(5000.0),
-            population_account=population.id,
-            quota_account=grant.account_id,
-            person_id=grant.person_id,
-            project_id=grant.project_id,
-            grant_id=grant.id,
-            version_id=session.query(VersionRow).one().id,
-            question="0" * 64,
-        )
-        begun = book.begin(session, book.reserve(session, purchase).id)
+        begun = book.spend(session, wanted)
     with database.writing() as session:
         book.commit(session, begun.id, {"release": "none", "measurements": "0" * 64})
 

@@ -39,7 +39,7 @@ def then_die(step: Callable[..., Any]) -> Callable[..., Any]:
 
 def main(folder: str, url: str, point: str, question: str) -> None:
     if point == "before-begin":
-        book.begin = then_die(book.begin)
+        book.spend = then_die(book.spend)
     if point == "after-begin":
         Warehouse.tallies = die  # type: ignore[method-assign, assignment]
     if point == "while-storing":

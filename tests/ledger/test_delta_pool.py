@@ -124,7 +124,7 @@ def test_the_populations_pool_is_one_for_all_quotas(bench: Any) -> None:
 def test_a_quota_alone_pays_delta_too(bench: Any) -> None:
     purchase = replace(bench.purchase(population=3.0, quota=2.0), event=thresholded(POOL, 200.0))
     with bench.database.writing() as session:
-        book.charge_quota(session, purchase)
+        book.spend_of_quota(session, purchase)
     assert bench.account(purchase.quota_account).pool_left() == 0
     assert bench.account(purchase.population_account).pool_left() == POOL
 

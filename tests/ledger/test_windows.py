@@ -17,6 +17,7 @@ from jali_node.ledger import accountant, book, chain, replay
 from jali_node.ledger.event import Gaussian
 from jali_node.ledger.terms import terms_for
 from jali_node.ledger.window import Window
+from jali_node.store import clock as store_clock
 from jali_node.tables import AccountRow, EntryRow
 
 WEEK, NOISE, CAP = 7, 8.0, 0.8
@@ -35,7 +36,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (book, chain):
+    for module in (book, chain, store_clock):
         monkeypatch.setattr(module, "datetime", made)
     return made
 
@@ -99,7 +100,7 @@ def test_what_fits_in_a_window_fits_in_the_next_and_no_more(bench: Any, clock: C
 def test_what_was_begun_stays_in_its_window_and_what_is_held_is_charged_where_it_begins(
     bench: Any, clock: Clock
 ) -> None:
-    purchase = opened(bench, WEEK, None)
+    purchase = opened(bench, WEEK, None, cap=3.0)
     account_id = purchase.population_account
     begun, held = bench.reserved(purchase), bench.reserved(purchase)
     bench.moved(book.begin, begun)
@@ -196,7 +197,7 @@ def test_readers_see_a_new_window_before_anybody_spends_in_it(bench: Any, clock:
 
 
 def test_the_events_of_the_present_window_are_told_from_those_before(bench: Any, clock: Clock) -> None:
-    purchase = opened(bench, WEEK, None)
+    purchase = opened(bench, WEEK, None, cap=3.0)
     for days in (0.0, 1.0, 9.0):
         clock.days = days
         bench.spent(purchase)

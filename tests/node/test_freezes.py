@@ -78,7 +78,7 @@ def test_a_question_on_its_way_is_refused_if_it_has_not_begun_and_stays_spent_if
 ) -> None:
     house = build_house(database_url=database_url)
     house.grant()
-    reserve, read = book.reserve, Warehouse.tallies
+    spend, read = book.spend, Warehouse.tallies
     at, go = threading.Event(), threading.Event()
 
     def held_up(step: Any) -> Any:
@@ -89,7 +89,7 @@ def test_a_question_on_its_way_is_refused_if_it_has_not_begun_and_stays_spent_if
 
         return stepped
 
-    for step, target, name, expected in ((reserve, book, "reserve", 403), (read, Warehouse, "tallies", 200)):
+    for step, target, name, expected in ((spend, book, "spend", 403), (read, Warehouse, "tallies", 200)):
         at.clear()
         go.clear()
         replies: list[Any] = []

@@ -5,17 +5,20 @@
                          '----free----> freed                           nothing was read, nothing is spent
 
 Each step locks the rows it changes, so two processes cannot spend the same budget. A step out of order raises.
+A question reserves and begins in one transaction: `spend`. Statements are of SQLAlchemy's Core and compiled once; rows
+that a session had loaded before are read anew.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from jali.wire.ids import PREFIX_ACCOUNT, PREFIX_SPEND, new_id
 from jali.wire.money import digest
@@ -26,7 +29,7 @@ from jali_node.ledger.event import Event
 from jali_node.ledger.terms import Terms
 from jali_node.ledger.window import Window
 from jali_node.store import freezes
-from jali_node.tables import AccountRow, SpendRow, VersionRow
+from jali_node.tables import AccountRow, Base, SpendRow
 
 HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
 IMPORTED = "entries.imported"
@@ -34,10 +37,43 @@ WRITTEN_OFF = "caps.written_off"
 REFRESHED, WINDOWED = "account.refreshed", "account.windowed"
 POPULATION, QUOTA = refusal.POPULATION, refusal.QUOTA
 Fitting = Callable[[Account], int]
+_ACCOUNT, _SPEND = Base.metadata.tables["account"], Base.metadata.tables["spend"]
+_WRITTEN = ("cap", "spent", "held", "spent_delta", "held_delta", "window_days", "window_since", "window_number")
+_LOCKED = (
+    select(*_ACCOUNT.c)
+    .where(_ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_ACCOUNT.c.id)
+    .with_for_update()
+)
+_WRITE = (
+    update(_ACCOUNT).where(_ACCOUNT.c.id == bindparam("account")).values({name: bindparam(name) for name in _WRITTEN})
+)
+_MOVE = (
+    update(_SPEND)
+    .where(_SPEND.c.id == bindparam("spend"), _SPEND.c.state == bindparam("before"))
+    .values(state=bindparam("after"))
+    .returning(_SPEND.c.accounts, _SPEND.c.cost, _SPEND.c.grant_id, _SPEND.c.version_id)
+)
 
 
 class IllegalStep(Exception):
     """A spend was asked to move in an order that the book does not know, or someone else has moved it already."""
+
+
+@dataclass(frozen=True)
+class Spend:
+    """A spend that is held or begun: what a later step needs of it."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class _Locked:
+    """An account whose row this transaction has locked."""
+
+    id: str
+    kind: str
+    values: Account
 
 
 @dataclass(frozen=True)
@@ -80,9 +116,9 @@ def open_account(
         held_delta=0,
         created_at=now,
     )
-    write(row, opened)
     session.add(row)
     session.flush()
+    write(session, {row.id: opened})
     window = {"window": opened.window.record()} if opened.window else {}
     body = {"account": row.id, "kind": kind, "cap": cap, **asdict(terms), **window, **about}
     chain.append(session, "account.opened", body)
@@ -95,22 +131,21 @@ def raise_cap(session: Session, account_id: str, cap: int) -> AccountRow:
     Raises:
         IllegalStep: the cap would not be higher.
     """
-    row = _locked(session, [account_id])[account_id]
-    if cap <= row.cap:
-        raise IllegalStep(f"account {account_id}: expected a cap above {row.cap}, got {cap}")
-    before, row.cap = row.cap, cap
-    chain.append(session, "account.raised", {"account": row.id, "before": before, "cap": cap})
-    return row
+    values = _locked(session, [account_id])[account_id].values
+    if cap <= values.cap:
+        raise IllegalStep(f"account {account_id}: expected a cap above {values.cap}, got {cap}")
+    write(session, {account_id: replace(values, cap=cap)})
+    chain.append(session, "account.raised", {"account": account_id, "before": values.cap, "cap": cap})
+    return session.get_one(AccountRow, account_id)
 
 
 def set_window(session: Session, account_id: str, days: int | None) -> AccountRow:
     """Let an account's cap be for windows of so many days from now on, or for none any more; what is spent stays."""
-    row, now = _locked(session, [account_id])[account_id], datetime.now(UTC)
-    values = account(row)
+    values, now = _locked(session, [account_id])[account_id].values, datetime.now(UTC)
     window = (values.window or Window(days, now)).chosen(days, now)
-    write(row, replace(values, window=window))
-    chain.append(session, WINDOWED, {"account": row.id, "window": window.record()})
-    return row
+    write(session, {account_id: replace(values, window=window)})
+    chain.append(session, WINDOWED, {"account": account_id, "window": window.record()})
+    return session.get_one(AccountRow, account_id)
 
 
 def present(row: AccountRow) -> Account:
@@ -118,7 +153,7 @@ def present(row: AccountRow) -> Account:
     return account(row).at(datetime.now(UTC))
 
 
-def account(row: AccountRow) -> Account:
+def account(row: AccountRow | Row[Any]) -> Account:
     """Return an account's values as they are stored."""
     return Account(
         cap=row.cap,
@@ -131,13 +166,13 @@ def account(row: AccountRow) -> Account:
     )
 
 
-def _window(row: AccountRow) -> Window | None:
+def _window(row: AccountRow | Row[Any]) -> Window | None:
     if row.window_since is None or row.window_number is None:
         return None
     return Window(row.window_days, row.window_since, row.window_number)
 
 
-def terms(row: AccountRow) -> Terms:
+def terms(row: AccountRow | Row[Any]) -> Terms:
     """Return the terms an account was opened with."""
     return _terms(row.terms)
 
@@ -148,20 +183,14 @@ def _terms(text: str) -> Terms:
     return Terms(tuple(stored["orders"]), tuple(stored["offsets"]), stored["delta"], stored["pool"])
 
 
-def reserve(session: Session, purchase: Purchase) -> SpendRow:
+def reserve(session: Session, purchase: Purchase) -> Spend:
     """Set the event's cost aside in the population's account, and in the quota.
 
     Raises:
         BudgetExhausted: it does not fit; nothing is written.
         Frozen, GrantRequired: the node, an account, the dataset or the grant is stopped.
     """
-    rows = _locked(session, purchase.accounts)
-    cost = accountant.charge(purchase.event, terms(rows[purchase.population_account]))
-    price = accountant.price(cost, terms(rows[purchase.population_account]))
-    _refuse_unless_it_fits(rows, purchase.accounts, cost, price)
-    spend = _hold(session, purchase, rows, cost, price)
-    _refuse_if_frozen(session, spend)
-    return spend
+    return _taken(session, purchase, purchase.accounts, begun=False)
 
 
 def refuse_unless_it_fits(session: Session, account_id: str, cost: Charge, fitting: Fitting) -> None:
@@ -174,188 +203,213 @@ def refuse_unless_it_fits(session: Session, account_id: str, cost: Charge, fitti
         BudgetExhausted: they do not all fit.
     """
     rows = _locked(session, [account_id])
-    _refuse_unless_it_fits(rows, [account_id], cost, accountant.price(cost, terms(rows[account_id])), fitting)
+    _refuse_unless_it_fits(rows, [account_id], cost, accountant.price(cost, rows[account_id].values.terms), fitting)
 
 
-def charge_quota(session: Session, purchase: Purchase) -> SpendRow:
-    """Begin a spend of a quota alone, for an answer that another project has paid the population for.
+def spend(session: Session, purchase: Purchase) -> Spend:
+    """Reserve and begin at once: spend what an event costs. Only after this is durable may rows be read.
+
+    Raises:
+        BudgetExhausted, Frozen, GrantRequired: as `reserve` does; nothing is written.
+    """
+    return _taken(session, purchase, purchase.accounts, begun=True)
+
+
+def spend_of_quota(session: Session, purchase: Purchase) -> Spend:
+    """Spend from a quota alone, for an answer that another project has paid the population for.
 
     Raises:
         BudgetExhausted: it does not fit; nothing is written.
     """
     if purchase.quota_account is None:
         raise ValueError("expected a purchase with a quota")
-    rows = _locked(session, [purchase.quota_account])
-    cost = accountant.charge(purchase.event, terms(rows[purchase.quota_account]))
-    price = accountant.price(cost, terms(rows[purchase.quota_account]))
-    _refuse_unless_it_fits(rows, [purchase.quota_account], cost, price)
-    spend = _hold(session, purchase, rows, cost, price)
-    return begin(session, spend.id)
+    return _taken(session, purchase, [purchase.quota_account], begun=True)
 
 
-def begin(session: Session, spend_id: str) -> SpendRow:
+def begin(session: Session, spend_id: str) -> None:
     """Spend what is held. Only after this is durable may rows be read and noise be drawn.
 
     Raises:
         Frozen, GrantRequired: the node, an account, the dataset or the grant was stopped meanwhile; nothing is written.
     """
-    spend = _moved(session, spend_id, HELD, BEGUN)
-    cost = _cost(spend)
-    for row in _locked(session, json.loads(spend.accounts)).values():
-        write(row, account(row).with_begun(cost))
-    chain.append(session, "spend.begun", {"spend": spend.id})
-    _refuse_if_frozen(session, spend)
-    session.info["begun"] = True  # the checkpoint beside the database has to know of it before a row is read
-    return spend
+    moved = _moved(session, spend_id, HELD, BEGUN)
+    paying, cost = json.loads(moved.accounts), _cost(moved.cost)
+    write(session, {key: payer.values.with_begun(cost) for key, payer in _locked(session, paying).items()})
+    chain.append(session, "spend.begun", {"spend": spend_id})
+    _refuse_if_frozen(session, paying, moved.grant_id, moved.version_id)
+    _must_be_known_outside(session)
 
 
-def commit(session: Session, spend_id: str, release: dict[str, Any]) -> SpendRow:
+def commit(session: Session, spend_id: str, release: dict[str, Any]) -> None:
     """Record that a release was stored; its digest goes into the chain.
 
     Raises:
         IllegalStep: the spend was settled meanwhile, so this draw must never leave.
     """
-    spend = _moved(session, spend_id, BEGUN, COMMITTED)
-    chain.append(session, "spend.committed", {"spend": spend.id, **release})
-    return spend
+    _moved(session, spend_id, BEGUN, COMMITTED)
+    chain.append(session, "spend.committed", {"spend": spend_id, **release})
 
 
-def settle(session: Session, spend_id: str) -> SpendRow:
+def settle(session: Session, spend_id: str) -> None:
     """Close a spend whose answer was lost with its process: it stands, and no draw of it may leave any more."""
-    spend = _moved(session, spend_id, BEGUN, SETTLED)
-    chain.append(session, "spend.settled", {"spend": spend.id})
-    return spend
+    _moved(session, spend_id, BEGUN, SETTLED)
+    chain.append(session, "spend.settled", {"spend": spend_id})
 
 
-def free(session: Session, spend_id: str) -> SpendRow:
+def free(session: Session, spend_id: str) -> None:
     """Give back what is held; only before anything was begun."""
-    spend = _moved(session, spend_id, HELD, FREED)
-    cost = _cost(spend)
-    for row in _locked(session, json.loads(spend.accounts)).values():
-        write(row, account(row).with_freed(cost))
-    chain.append(session, "spend.freed", {"spend": spend.id})
-    return spend
+    moved = _moved(session, spend_id, HELD, FREED)
+    free_without_row(session, spend_id, json.loads(moved.accounts), _cost(moved.cost))
 
 
 def free_without_row(session: Session, spend_id: str, paying: list[str], cost: Charge) -> None:
     """Give back what a spend holds that only the chain knows: its row was lost with a database."""
-    for row in _locked(session, paying).values():
-        write(row, account(row).with_freed(cost))
+    write(session, {key: payer.values.with_freed(cost) for key, payer in _locked(session, paying).items()})
     chain.append(session, "spend.freed", {"spend": spend_id})
 
 
 def write_off(session: Session, facts: dict[str, Any]) -> list[str]:
     """Count every population's cap as spent, for good, and return the accounts. Nothing may be held or on its way."""
-    query = select(AccountRow).where(AccountRow.kind == POPULATION).order_by(AccountRow.id).with_for_update()
-    rows = session.scalars(query.execution_options(populate_existing=True)).all()
-    for row in rows:
-        write(row, account(row).written_off())
-    accounts = [row.id for row in rows]
-    chain.append(session, WRITTEN_OFF, {"accounts": accounts, **facts})
-    return accounts
+    populations = session.scalars(select(AccountRow.id).where(AccountRow.kind == POPULATION)).all()
+    rows = _locked(session, populations)
+    write(session, {key: payer.values.written_off() for key, payer in rows.items()})
+    chain.append(session, WRITTEN_OFF, {"accounts": list(rows), **facts})
+    return list(rows)
 
 
-def _hold(session: Session, purchase: Purchase, rows: dict[str, AccountRow], cost: Charge, price: int) -> SpendRow:
-    for row in rows.values():
-        write(row, account(row).with_held(cost))
-    spend = SpendRow(
-        id=new_id(PREFIX_SPEND),
-        accounts=json.dumps(sorted(rows)),
-        event=json.dumps(purchase.event.record()),
-        cost=json.dumps([list(cost.rdp), cost.delta]),
-        price=price,
-        state=HELD,
-        person_id=purchase.person_id,
-        project_id=purchase.project_id,
-        grant_id=purchase.grant_id,
-        job_id=purchase.job_id,
-        version_id=purchase.version_id,
-        question=purchase.question,
-        created_at=datetime.now(UTC),
-    )
-    session.add(spend)
-    session.flush()
-    chain.append(session, "spend.held", _facts(spend, purchase, cost))
-    return spend
+def _taken(session: Session, purchase: Purchase, paying: list[str], *, begun: bool) -> Spend:
+    """Hold a purchase's cost, or spend it at once."""
+    rows = _locked(session, paying)
+    promised = rows[paying[-1]].values.terms
+    cost = accountant.charge(purchase.event, promised)
+    price = accountant.price(cost, promised)
+    _refuse_unless_it_fits(rows, paying, cost, price)
+    held = {key: payer.values.with_held(cost) for key, payer in rows.items()}
+    write(session, {key: values.with_begun(cost) for key, values in held.items()} if begun else held)
+    spend_id = new_id(PREFIX_SPEND)
+    stored = {
+        "id": spend_id,
+        "accounts": json.dumps(list(rows)),
+        "event": json.dumps(purchase.event.record()),
+        "cost": json.dumps([list(cost.rdp), cost.delta]),
+        "price": price,
+        "state": BEGUN if begun else HELD,
+        "person_id": purchase.person_id,
+        "project_id": purchase.project_id,
+        "grant_id": purchase.grant_id,
+        "job_id": purchase.job_id,
+        "version_id": purchase.version_id,
+        "question": purchase.question,
+        "created_at": datetime.now(UTC),
+    }
+    session.execute(_SPEND.insert(), stored)
+    records = [("spend.held", _facts(spend_id, list(rows), purchase, cost, price))]
+    if begun:
+        records.append(("spend.begun", {"spend": spend_id}))
+        _must_be_known_outside(session)
+    chain.append_all(session, records)
+    _refuse_if_frozen(session, list(rows), purchase.grant_id, purchase.version_id)
+    return Spend(spend_id)
 
 
-def _refuse_if_frozen(session: Session, spend: SpendRow) -> None:
+def _must_be_known_outside(session: Session) -> None:
+    """Have the checkpoint beside the database written durably before a row is read."""
+    session.info["begun"] = True
+
+
+def _refuse_if_frozen(session: Session, paying: list[str], grant_id: str | None, version_id: str) -> None:
     """Refuse what was stopped. Asked under the chain's lock, so that nothing begins after a freeze was recorded."""
-    dataset = select(VersionRow.dataset_id).where(VersionRow.id == spend.version_id)
-    grant = [spend.grant_id] if spend.grant_id else []
-    freezes.refuse_if_any(session, [*json.loads(spend.accounts), *grant], session.scalar(dataset) or "")
+    freezes.refuse_if_any(session, [*paying, *([grant_id] if grant_id else [])], version_id)
 
 
-def _facts(spend: SpendRow, purchase: Purchase, cost: Charge) -> dict[str, Any]:
+def _facts(spend_id: str, paying: list[str], purchase: Purchase, cost: Charge, price: int) -> dict[str, Any]:
     return {
-        "spend": spend.id,
-        "accounts": json.loads(spend.accounts),
+        "spend": spend_id,
+        "accounts": paying,
         "event": purchase.event.record(),
         "rdp": list(cost.rdp),
         "delta": cost.delta,
-        "price": spend.price,
-        "person": spend.person_id,
-        "project": spend.project_id,
-        "grant": spend.grant_id,
-        "job": spend.job_id,
-        "version": spend.version_id,
-        "question": spend.question,
+        "price": price,
+        "person": purchase.person_id,
+        "project": purchase.project_id,
+        "grant": purchase.grant_id,
+        "job": purchase.job_id,
+        "version": purchase.version_id,
+        "question": purchase.question,
     }
 
 
-def _locked(session: Session, ids: list[str]) -> dict[str, AccountRow]:
+def _locked(session: Session, ids: Iterable[str]) -> dict[str, _Locked]:
     """Lock accounts in one order for everyone, so that no two wait for each other. Windows that are due begin."""
-    query = select(AccountRow).where(AccountRow.id.in_(ids)).order_by(AccountRow.id).with_for_update()
-    rows = session.scalars(query.execution_options(populate_existing=True)).all()
-    for row in rows:
-        if row.window_days is not None:
-            _refresh_if_due(session, row)
-    return {row.id: row for row in rows}
+    session.flush()
+    rows = session.execute(_LOCKED, {"ids": list(ids)}).all()
+    return {row.id: _Locked(row.id, row.kind, _refreshed_if_due(session, row)) for row in rows}
 
 
-def _refresh_if_due(session: Session, row: AccountRow) -> None:
+def _refreshed_if_due(session: Session, row: Row[Any]) -> Account:
     """Begin an account's next window, if it is time. A clock that is behind the chain's newest entry begins none."""
     values = account(row)
-    if values.at(datetime.now(UTC)) is values:
-        return
+    if values.window is None or values.at(datetime.now(UTC)) is values:
+        return values
     newest, now = chain.newest_at(session), datetime.now(UTC)  # in this order: the chain may have had to be waited for
     if now < newest or (after := values.at(now)).window is None:
-        return
-    write(row, after)
+        return values
+    write(session, {row.id: after})
     chain.append(session, REFRESHED, {"account": row.id, "window": after.window.record()})
+    return after
 
 
 def _refuse_unless_it_fits(
-    rows: dict[str, AccountRow], order: list[str], cost: Charge, price: int, fitting: Fitting | None = None
+    rows: Mapping[str, _Locked], order: list[str], cost: Charge, price: int, fitting: Fitting | None = None
 ) -> None:
     for account_id in order:
-        row = rows[account_id]
-        if not (values := account(row)).fits(cost):
-            dearest = None if fitting is None else fitting(values)
-            raise refusal.exhausted(row.id, row.kind, values, cost, price, dearest)
+        payer = rows[account_id]
+        if not payer.values.fits(cost):
+            dearest = None if fitting is None else fitting(payer.values)
+            raise refusal.exhausted(payer.id, payer.kind, payer.values, cost, price, dearest)
 
 
-def _moved(session: Session, spend_id: str, before: str, after: str) -> SpendRow:
-    query = select(SpendRow).where(SpendRow.id == spend_id).with_for_update()
-    spend = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-    if spend is None or spend.state != before:
-        found = "no such spend" if spend is None else spend.state
-        raise IllegalStep(f"spend {spend_id}: expected {before}, found {found}")
-    spend.state = after
-    return spend
+def _moved(session: Session, spend_id: str, before: str, after: str) -> Row[Any]:
+    session.flush()
+    moved = session.execute(_MOVE, {"spend": spend_id, "before": before, "after": after}).one_or_none()
+    if moved is None:
+        found = session.execute(select(_SPEND.c.state).where(_SPEND.c.id == spend_id)).scalar_one_or_none()
+        raise IllegalStep(f"spend {spend_id}: expected {before}, found {found or 'no such spend'}")
+    _read_anew(session, SpendRow, [spend_id])
+    return moved
 
 
-def _cost(spend: SpendRow) -> Charge:
-    rdp, delta = json.loads(spend.cost)
+def _cost(text: str) -> Charge:
+    rdp, delta = json.loads(text)
     return Charge(tuple(rdp), delta)
 
 
-def write(row: AccountRow, values: Account) -> None:
-    """Store an account's values. Whoever calls it holds the row's lock, and appends the entry that says why."""
-    row.spent, row.held = json.dumps(values.spent), json.dumps(values.held)
-    row.spent_delta, row.held_delta = values.spent_delta, values.held_delta
-    if (window := values.window) is not None:
-        row.window_days, row.window_since, row.window_number = window.days, window.since, window.number
+def write(session: Session, accounts: Mapping[str, Account]) -> None:
+    """Store accounts' values. Whoever calls it holds the rows' locks, and appends the entry that says why."""
+    values = [
+        {
+            "account": key,
+            "cap": each.cap,
+            "spent": json.dumps(each.spent),
+            "held": json.dumps(each.held),
+            "spent_delta": each.spent_delta,
+            "held_delta": each.held_delta,
+            "window_days": each.window and each.window.days,
+            "window_since": each.window and each.window.since,
+            "window_number": each.window and each.window.number,
+        }
+        for key, each in accounts.items()
+    ]
+    if values:
+        session.execute(_WRITE, values)
+    _read_anew(session, AccountRow, accounts)
+
+
+def _read_anew(session: Session, table: type[Base], keys: Iterable[str]) -> None:
+    """Have what the session had loaded of these rows read again when it is looked at."""
+    for key in keys:
+        if loaded := session.identity_map.get(identity_key(table, key)):
+            session.expire(loaded)
 
 
 def release_digest(measurements: str) -> str:

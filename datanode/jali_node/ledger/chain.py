@@ -4,12 +4,12 @@ It shows that records are unaltered, given a hash that somebody else holds. It c
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from jali.wire import ledger
@@ -18,46 +18,48 @@ from jali.wire.money import canonical
 from jali.wire.walk import Walk
 from jali_node.ledger.witness import Witness
 from jali_node.store import clock
-from jali_node.tables import ChainHeadRow, EntryRow
+from jali_node.tables import Base, EntryRow
 
 HEAD = 1
 VERSION = 1
-_HEAD = select(ChainHeadRow.hash).where(ChainHeadRow.id == HEAD)
+_ENTRY, _CHAIN_HEAD = Base.metadata.tables["entry"], Base.metadata.tables["chain_head"]
+_HEAD = select(_CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
+_END = select(_CHAIN_HEAD.c.seq, _CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
+_LOCKED_END = _END.with_for_update()
+_MOVE = update(_CHAIN_HEAD).where(_CHAIN_HEAD.c.id == HEAD).values(seq=bindparam("end"), hash=bindparam("hashed"))
 
 
-def append(session: Session, kind: str, body: dict[str, Any], at: datetime | None = None) -> EntryRow:
-    """Add a record and return it. Takes the chain's lock until the transaction ends.
+def append(session: Session, kind: str, body: dict[str, Any], at: datetime | None = None) -> None:
+    """Add a record, as `append_all` does."""
+    append_all(session, [(kind, body)], at)
+
+
+def append_all(session: Session, records: Sequence[tuple[str, dict[str, Any]]], at: datetime | None = None) -> None:
+    """Add records, in their order. Takes the chain's lock until the transaction ends.
 
     Args:
-        kind: what happened, such as `spend.begun`.
-        body: pseudonymous ids, digests and whole numbers. Names, purposes and values do not belong here: entries
-            can never be erased.
+        records: what happened, such as `spend.begun`, and its body: pseudonymous ids, digests and whole numbers. Names,
+            purposes and values do not belong here: entries can never be erased.
 
     Raises:
         LedgerIncomplete: the chain lacks what the checkpoint beside the database knows; nothing may be appended.
         ClockBehind: the machine's clock stands before the newest entry.
     """
-    head = _head_row(session)
+    session.flush()
+    seq, head = locked_head(session)
     witness: Witness | None = session.info.get("keeper")
     if witness and "appended" not in session.info:
-        witness.refuse_unless_it_goes_on(session, head.seq, head.hash)
+        witness.refuse_unless_it_goes_on(session, seq, head)
     moment = at or _moment(session)
-    seq = head.seq + 1
-    row = EntryRow(
-        seq=seq,
-        kind=kind,
-        v=VERSION,
-        at=moment,
-        body=canonical(body).decode(),
-        prev_hash=head.hash,
-        hash=chained(head.hash, seq, record_digest(kind, VERSION, moment, body)),
-    )
-    session.add(row)
-    head.seq, head.hash = seq, row.hash
-    session.flush()
-    session.info["appended"] = seq, row.hash
+    rows = []
+    for kind, body in records:
+        seq, before = seq + 1, head
+        head = chained(before, seq, record_digest(kind, VERSION, moment, body))
+        facts = {"kind": kind, "v": VERSION, "at": moment, "body": canonical(body).decode()}
+        rows.append({"seq": seq, **facts, "prev_hash": before, "hash": head})
+    session.execute(_ENTRY.insert(), rows)
+    move_head(session, seq, head)
     session.info["appended_at"] = moment
-    return row
 
 
 def _moment(session: Session) -> datetime:
@@ -68,32 +70,26 @@ def _moment(session: Session) -> datetime:
 
 def locked_head(session: Session) -> tuple[int, str]:
     """Return the newest entry's position and hash; nobody appends until the transaction ends."""
-    row = _head_row(session)
-    return row.seq, row.hash
+    seq, hashed = session.execute(_LOCKED_END).one()
+    return seq, hashed
 
 
 def newest_at(session: Session) -> datetime:
     """Return when the newest entry was written; nobody appends until the transaction ends."""
-    _head_row(session)
+    locked_head(session)
     return clock.newest(session)
 
 
 def move_head(session: Session, seq: int, hashed: str) -> None:
-    """Let the chain end at an entry that was imported; its lock is held."""
-    row = _head_row(session)
-    row.seq, row.hash = seq, hashed
-    session.flush()
+    """Let the chain end at an entry; its lock is held."""
+    session.execute(_MOVE, {"end": seq, "hashed": hashed})
     session.info["appended"] = seq, hashed
-
-
-def _head_row(session: Session) -> ChainHeadRow:
-    locked = select(ChainHeadRow).where(ChainHeadRow.id == HEAD).with_for_update()
-    return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
 def head(session: Session) -> str:
     """Return the newest entry's hash: it changes with whatever is recorded."""
-    return session.execute(_HEAD).scalar_one()
+    hashed: str = session.execute(_HEAD).scalar_one()
+    return hashed
 
 
 def entry(row: EntryRow) -> LedgerEntry:
@@ -120,8 +116,8 @@ def page(session: Session, after: int, limit: int) -> ledger.LedgerPage:
 
 def end(session: Session) -> tuple[int, str]:
     """Return the newest entry's position and hash, as this session sees them."""
-    row = session.get_one(ChainHeadRow, HEAD)
-    return row.seq, row.hash
+    seq, hashed = session.execute(_END).one()
+    return seq, hashed
 
 
 def links(session: Session, after: int, limit: int) -> ledger.Links:

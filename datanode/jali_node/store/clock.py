@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jali_node.errors import ClockBehind
-from jali_node.tables import ChainHeadRow, EntryRow
+from jali_node.tables import Base
 
 TOLERANCE = timedelta(seconds=5)
 """So far back a clock may be moved, as time servers do, and nobody minds."""
-_NEWEST = select(EntryRow.at).where(EntryRow.seq == select(ChainHeadRow.seq).scalar_subquery())
+_ENTRY, _CHAIN_HEAD = Base.metadata.tables["entry"], Base.metadata.tables["chain_head"]
+_NEWEST = select(_ENTRY.c.at).where(_ENTRY.c.seq == select(_CHAIN_HEAD.c.seq).scalar_subquery())
 
 
 def now(session: Session) -> datetime:

@@ -2,26 +2,42 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from jali_node.errors import Frozen, GrantRequired, Refused
-from jali_node.tables import AccountRow, DatasetRow, FreezeRow, PopulationRow
+from jali_node.tables import AccountRow, Base, DatasetRow, FreezeRow, PopulationRow
 
 NODE = "node"
 """The subject that stands for everything."""
+_FREEZE, _VERSION = Base.metadata.tables["freeze"], Base.metadata.tables["version"]
+_OF_VERSION = select(_VERSION.c.dataset_id).where(_VERSION.c.id == bindparam("version"))
+_ANY = (
+    select(_FREEZE.c.subject)
+    .where(
+        or_(
+            _FREEZE.c.subject.in_(bindparam("subjects", expanding=True)),
+            _FREEZE.c.subject == _OF_VERSION.scalar_subquery(),
+        )
+    )
+    .limit(1)
+)
 
 
-def refuse_if_any(session: Session, subjects: Sequence[str], dataset_id: str = "") -> None:
-    """Refuse to go on where the node, or one of these accounts, grants or datasets, is frozen.
+def refuse_if_any(session: Session, subjects: Sequence[str], version_id: str) -> None:
+    """Refuse to go on where the node, one of these accounts and grants, or a version's dataset, is frozen.
 
     Raises:
         Frozen: it is, until an owner lifts it.
         GrantRequired: a grant was revoked, for good.
     """
-    found = first(session, subjects, dataset_id)
-    if found is not None:
-        raise refusal(session, found)
+    session.flush()
+    if session.execute(_ANY, {"subjects": [NODE, *subjects], "version": version_id}).first() is None:
+        return
+    dataset_id = session.scalar(_OF_VERSION, {"version": version_id})
+    found = first(session, subjects, dataset_id or "")
+    assert found is not None  # noqa: S101 - it was there a statement ago
+    raise refusal(session, found)
 
 
 def first(session: Session, subjects: Sequence[str], dataset_id: str = "") -> FreezeRow | None:

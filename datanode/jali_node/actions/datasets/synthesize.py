@@ -111,7 +111,7 @@ def synthesize(node: Node, wish: Wish) -> Offer:
     source.file.refuse_if_changed()
     made = synthetic.mechanism(offer.sizes, offer.event.rho, offer.registered.card.max_rows or 1)
     with node.database.writing() as session:
-        spend = book.begin(session, book.reserve(session, _purchase(session, offer)).id).id
+        spend = book.spend(session, _purchase(session, offer)).id
     try:
         _keep(node, offer, spend, _drawn(node, made, offer, wish.rows))
     except BaseException:

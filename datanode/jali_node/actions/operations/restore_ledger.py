@@ -179,11 +179,7 @@ def _work_out(session: Session, missing: list[LedgerEntry]) -> None:
         elif entry.kind == "freeze.lifted" and (freeze := session.get(FreezeRow, entry.body["subject"])):
             session.delete(freeze)
     session.flush()
-    for account_id, values in replay.balances(session).items():
-        row = session.get_one(AccountRow, account_id)
-        row.cap = values.cap
-        book.write(row, values)
-    session.flush()
+    book.write(session, replay.balances(session))
 
 
 def _opened(entry: LedgerEntry) -> AccountRow:

@@ -20,11 +20,12 @@ from jali_node.actions.queries.question import Question, admitted, known_answer,
 from jali_node.actions.requests.file_request import file_for_question
 from jali_node.errors import ApprovalRequired, NodeUnavailable, Refused
 from jali_node.ledger import accountant, book, chain
+from jali_node.ledger.book import Spend
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy.rules import Allow, AskOwner
 from jali_node.store import releases
-from jali_node.tables import AccountRow, ReleaseRow, SpendRow
+from jali_node.tables import AccountRow, ReleaseRow
 
 log = logging.getLogger(__name__)
 
@@ -122,15 +123,14 @@ def _paid(node: Node, question: Question, found: Judged, head: str) -> Release:
             return _shown(session, question, row, repeated=False)
 
 
-def _begun(session: Session, question: Question) -> tuple[SpendRow, Answer | None]:
+def _begun(session: Session, question: Question) -> tuple[Spend, Answer | None]:
     """Begin the spend. Where another project has paid the population for the very answer, the quota's alone.
 
     What it then gets leaves at the usual time too: nobody learns what others asked.
     """
     if other := others_answer(session, question):
-        return book.charge_quota(session, question.purchase()), Answer(other.measurements, other.from_failure)
-    spend = book.reserve(session, question.purchase())
-    return book.begin(session, spend.id), None
+        return book.spend_of_quota(session, question.purchase()), Answer(other.measurements, other.from_failure)
+    return book.spend(session, question.purchase()), None
 
 
 def _measured(node: Node, question: Question) -> Answer:
@@ -148,7 +148,7 @@ def _measured(node: Node, question: Question) -> Answer:
     return Answer.of(question.plan.of_nothing(), failed=True)
 
 
-def _stored(session: Session, question: Question, spend: SpendRow, answer: Answer) -> ReleaseRow:
+def _stored(session: Session, question: Question, spend: Spend, answer: Answer) -> ReleaseRow:
     row = _release(question, spend.id, answer)
     session.add(row)
     session.flush()

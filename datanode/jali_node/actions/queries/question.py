@@ -130,7 +130,7 @@ def refuse_if_frozen(session: Session, question: Question) -> None:
     """
     registered = question.registered
     payers = [registered.population.account_id, question.grant.account_id, question.grant.id]
-    freezes.refuse_if_any(session, payers, registered.dataset.id)
+    freezes.refuse_if_any(session, payers, registered.version.id)
 
 
 def known_answer(session: Session, question: Question) -> ReleaseRow | None:
