@@ -79,7 +79,7 @@ class Steps:
 
 def live(told: dict[str, Any], out: int) -> None:
     steps = Steps(out, told["die_at"])
-    for home, name in ((book, "reserve"), (book, "begin"), (book, "commit"), (chain, "append"), (Witness, "note")):
+    for home, name in ((book, "spend"), (book, "begin"), (book, "commit"), (chain, "append_all"), (Witness, "note")):
         steps.around(home, name)
     steps.around(Warehouse, "tallies", touches=True)
     steps.around(Warehouse, "rows", touches=True)

@@ -131,9 +131,7 @@ def steps_of(found: dict[str, Any]) -> list[str]:
 
 def test_a_spend_killed_at_every_step(world: World, pytestconfig: pytest.Config) -> None:
     whole = steps_of(world.bear(0, question=world.house.query({"kind": "count"}, 0.1)))
-    assert {"before reserve", "after begin", "before commit", "before tallies", "after noised", "after note"} <= {
-        *whole
-    }
+    assert {"before spend", "after spend", "before commit", "before tallies", "after noised", "after note"} <= {*whole}
     wanted = max(len(whole) if not world.every else 0, pytestconfig.getoption("--kills") * 3 // 10)
     for number in range(wanted):
         question = world.house.query({"kind": "count"}, 0.1 + 0.001 * (number + 1))
@@ -170,7 +168,7 @@ def test_a_job_killed_at_every_step(world: World, pytestconfig: pytest.Config) -
             killed_at.add(steps_of(found)[-1])
         if held and world.state_of(job["id"], number) != book.HELD:
             die_at = 0  # from here on an attempt has other steps: through all of them, from the first
-    assert {"before begin", "before commit", "before note", "before rows", "after run", "after append"} <= killed_at
+    assert {"before begin", "before commit", "before note", "before rows", "after run", "after append_all"} <= killed_at
     assert [name for name in world.seen if name.startswith(job["id"])], "some reply left"
     for each in range(1, number + 1):
         world.fetch(job["id"], each)  # what left is what is given again
