@@ -13,9 +13,11 @@ import click
 from jali.wire.dataset import UnitKind
 from jali.wire.notice import NoticeState
 from jali.wire.person import ErasureForm, IdentityForm, Invitation, Role, Scope
-from jali.wire.policy import PolicyForm
+from jali.wire.policy import TEXT_MAX, PolicyForm, complaints
+from jali_node import documents
 from jali_node.console import folder_option, opened, refusals_as_errors
-from jali_node.settings import FILE_NAME, Settings
+from jali_node.errors import InvalidRequest
+from jali_node.settings import FILE_NAME, settings_of
 from jali_node.subcommands import clock, datasets, evidence, ledgers, populations, projects
 
 
@@ -67,7 +69,7 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     from jali_node.observe import logs
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = Settings(folder=folder.resolve(), **given)  # type: ignore[arg-type]
+    settings = settings_of(folder, **given)
     if not settings.key_path.exists():
         raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
     logs.configure(settings.log_level, settings.log_form)
@@ -559,7 +561,7 @@ def set_policy_command(folder: Path, file: Path) -> None:
     """Put FILE in force."""
     from jali_node.actions.policies.set_policy import put_in_force
 
-    form = PolicyForm(text=_text(file))
+    form = _policy(file)
     with opened(folder) as opened_node:
         found = put_in_force(opened_node, form, None)
     click.echo(f"version {found.number} is in force, digest {found.digest}")
@@ -574,15 +576,15 @@ def dry_run_command(folder: Path, file: Path) -> None:
     from jali_node.actions.policies.dry_run import tried
 
     with opened(folder) as opened_node:
-        found = tried(opened_node, PolicyForm(text=_text(file)).text)
+        found = tried(opened_node, _policy(file).text)
     click.echo(found.describe())
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{file} cannot be read as text: {type(error).__name__}") from error
+def _policy(file: Path) -> PolicyForm:
+    form = PolicyForm(text=documents.text(file, "policy", TEXT_MAX))
+    for wrong in complaints(form.text):
+        raise InvalidRequest(f"{file}: {wrong.detail}", field=wrong.field)
+    return form
 
 
 def _stop_at_end_of_input(server: Any) -> None:

@@ -9,8 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from pydantic import ValidationError
 
+from jali_node import documents
 from jali_node.errors import Refused
-from jali_node.settings import Settings
+from jali_node.settings import settings_of
 
 folder_option = click.option(
     "--folder",
@@ -36,8 +37,8 @@ def refusals_as_errors(command: Callable[P, R]) -> Callable[P, R]:
         except Refused as error:
             raise click.ClickException(f"{error.field}: {error.detail}" if error.field else error.detail) from error
         except ValidationError as error:
-            first = error.errors()[0]
-            raise click.ClickException(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            field, said = documents.complaint(error)
+            raise click.ClickException(f"{field}: {said}") from error
 
     return wrapped
 
@@ -47,7 +48,7 @@ def opened(folder: Path) -> Iterator[Any]:
     """Open the node of a folder for one command."""
     from jali_node.app import open_node
 
-    settings = Settings(folder=folder.resolve())
+    settings = settings_of(folder)
     if not settings.key_path.exists():
         raise click.ClickException(f"there is no node in {folder}; make one with: jali node init --folder {folder}")
     node = open_node(settings)

@@ -11,14 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
+from jali_node import documents
 from jali_node.errors import InvalidRequest
 from jali_node.providers import ProviderSettings
 from jali_node.receivers import NoticeSettings
@@ -132,14 +134,38 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _SecretFiles(settings_cls), toml
 
 
+def settings_of(folder: Path, **given: Any) -> Settings:
+    """Return the settings of a node's folder; what is given wins over the environment and the file.
+
+    Raises:
+        InvalidRequest: the file, a secret's file or a variable of the environment cannot be read, or a field is wrong.
+    """
+    file = folder.resolve() / FILE_NAME
+    if file.exists() or file.is_symlink():
+        documents.toml(file, "settings", may_be_empty=True)
+    try:
+        return Settings(folder=folder.resolve(), **given)
+    except ValidationError as error:
+        field, said = documents.complaint(error)
+        variable = f"{PREFIX}{field.split('.')[0].upper()}"
+        raise InvalidRequest(f"{said}; it is set in {file} or as {variable}", field=field) from error
+    except SettingsError as error:  # it names the field: a variable of the environment is not JSON
+        raise InvalidRequest(f"{error}; expected JSON", field="environment") from None
+
+
 class _SecretFiles(PydanticBaseSettingsSource):
     """Reads `JALI_NODE_X_FILE` for each secret X."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """Return the content of the file that the environment names."""
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        text = Path(path).read_text(encoding="utf-8").strip() if path else None
-        return (json.loads(text) if text and field_name in STRUCTURED else text), field_name, False
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        text = documents.text(Path(path), variable).strip() if path else None
+        try:
+            return (json.loads(text) if text and field_name in STRUCTURED else text), field_name, False
+        except json.JSONDecodeError as error:
+            said = f"{path}, line {error.lineno}: this is not JSON ({error.msg})"
+            raise InvalidRequest(said, field=variable) from None
 
     def __call__(self) -> dict[str, Any]:
         """Return the secrets found."""

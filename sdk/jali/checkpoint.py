@@ -58,7 +58,7 @@ def exported(path: str | Path) -> Iterator[LedgerEntry]:
     Raises:
         NotGenuine: a line is no entry.
     """
-    with Path(path).open(encoding="utf-8") as file:
+    with Path(path).open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield LedgerEntry.model_validate_json(line)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import platformdirs
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from jali import errors
 
@@ -22,6 +22,8 @@ _FILE = "profiles.json"
 @dataclass(frozen=True)
 class Profile:
     """One node's address, the token for it, and the private certificate authority if it has one."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     url: str
     token: str | None = field(default=None, repr=False)
@@ -48,9 +50,17 @@ def stored() -> dict[str, Profile]:
     except FileNotFoundError:
         return {}
     except (OSError, ValidationError) as failure:
-        problem = "it is not of this form" if isinstance(failure, ValidationError) else failure.strerror
+        problem = _said(failure) if isinstance(failure, ValidationError) else failure.strerror
         # `from None`: a validation error shows its input, and the input holds tokens
         raise errors.ProfileMissing(f"cannot read {path()}: {problem}; `jali login` again") from None
+
+
+def _said(failure: ValidationError) -> str:
+    """Return where the file is wrong, and how; not what stands there."""
+    first = failure.errors(include_input=False, include_url=False, include_context=False)[0]
+    if first["type"] == "unexpected_keyword_argument":
+        return f"{'.'.join(map(str, first['loc']))}: there is no such field"
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
 
 
 def store(name: str, profile: Profile) -> Path:

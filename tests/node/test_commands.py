@@ -94,10 +94,10 @@ def test_a_wrong_word_is_one_clear_line_and_nothing_is_written(
     [
         (("lower = 0", "lower = 200"), "expected lower < upper, got 200 and 100"),
         (("lower = 0\n", ""), "lower and upper come together"),
-        (('type = "integer"', 'type = "date"'), "columns.0.type"),
+        (('type = "integer"', 'type = "date"'), "columns.age.type"),
         (('population = "people"', 'population = "others"'), "there is no population others"),
         (("[columns.age]", "[columns.size]"), "columns.size: the card declares column size"),
-        (('title = "Visits"', ""), "title: Field required"),
+        (('title = "Visits"', ""), "card.toml: Field required"),
         (("lower = 0", "lower = 0.5"), "expected whole bounds"),
         (('title = "Visits"', "title = "), "cannot be read as TOML"),
     ],

@@ -74,7 +74,7 @@ def test_what_will_not_do_changes_nothing_and_names_no_id(folder: Path, tmp_path
     before, ids = kept(folder), tmp_path / "ids.txt"
     for content, said in (
         ("secret-99\n", "none of the 1 ids"),
-        ("\n\n", "at least 1 id"),
+        ("\n\n", "is empty"),
         ("\udcff", "cannot be read"),
     ):
         ids.write_text(content, errors="surrogateescape")

@@ -4,12 +4,14 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jali.wire.evidence import manifest_bytes
 from jali.wire.ledger import Checkpoint, checkpoint_bytes, fingerprint
+from jali_node import documents
+from jali_node.errors import InvalidRequest
 
 
 def create(path: Path) -> Ed25519PrivateKey:
@@ -27,11 +29,18 @@ def load(path: Path) -> Ed25519PrivateKey:
     """Return the key pair of a node's folder.
 
     Raises:
-        ValueError: the file does not hold an Ed25519 private key.
+        InvalidRequest: the file cannot be read, or does not hold an Ed25519 private key.
     """
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        key: object = serialization.load_pem_private_key(documents.text(path, "key").encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path.name} holds a key of another kind; expected Ed25519")
+        raise InvalidRequest(
+            f"{path} holds no unencrypted Ed25519 private key in PEM; put the node's own there, from its backup: with "
+            "another one it is another node",
+            field="key",
+        )
     return key
 
 

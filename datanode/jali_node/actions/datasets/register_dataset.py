@@ -1,11 +1,9 @@
 """Taking a table in: its card says what is public, its population says whose budget it spends."""
 
 import json
-import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -14,7 +12,7 @@ from sqlalchemy.orm import Session
 from jali.wire.dataset import Card, Dataset, UnitKind
 from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
 from jali.wire.money import digest
-from jali_node import audit
+from jali_node import audit, documents
 from jali_node.actions.budgets.open_population import two_digits
 from jali_node.actions.datasets.snapshots import address
 from jali_node.actions.datasets.twins import twin_of
@@ -36,21 +34,33 @@ def read_card(path: Path, which_population: Callable[[], str] | None = None) -> 
     Raises:
         InvalidRequest: it is not TOML, or a field is wrong; the field is named.
     """
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRequest(f"the card cannot be read as TOML: {error}", field="card") from error
+    content = documents.toml(path, "card")
     columns = content.get("columns")
     if not isinstance(columns, dict):
-        raise InvalidRequest("expected one [columns.NAME] table for each column, got none", field="columns")
+        raise InvalidRequest(f"{path}: expected one [columns.NAME] table for each column, got none", field="columns")
     if which_population is not None and "population" not in content:
         content["population"] = which_population()
-    named = [{"name": name, **facts} if isinstance(facts, dict) else facts for name, facts in columns.items()]
+    for name, facts in columns.items():
+        if not isinstance(facts, dict):
+            raise InvalidRequest(f"{path}: expected a table [columns.{name}], got a value", field=f"columns.{name}")
+    named = [{"name": name, **facts} for name, facts in columns.items()]
     try:
         return Card.model_validate({**content, "columns": named})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidRequest(first["msg"], field=".".join(map(str, first["loc"])) or "card") from error
+        field, said = documents.complaint(error)
+        raise InvalidRequest(f"{path}: {said}", field=_by_name(field, list(columns)) or "card") from error
+
+
+def _by_name(field: str, columns: list[str]) -> str:
+    """Return a field as the card's author wrote it: `columns.age.lower`, not the age column's number.
+
+    >>> _by_name("columns.0.lower", ["age"])
+    'columns.age.lower'
+    """
+    parts = field.split(".")
+    if len(parts) > 1 and parts[0] == "columns" and parts[1].isdigit():
+        parts[1] = columns[int(parts[1])]
+    return ".".join(parts)
 
 
 def register_dataset(node: Node, table: Path, card: Card) -> Dataset:

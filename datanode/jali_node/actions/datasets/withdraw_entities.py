@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from jali.wire.dataset import ColumnType, Dataset
 from jali.wire.ids import PREFIX_VERSION, new_id
 from jali.wire.jobs.train import RoundStatus
+from jali_node import documents
 from jali_node.actions.datasets.register_dataset import stored
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.engine.linked import Linked
@@ -22,6 +23,7 @@ from jali_node.store import catalog
 from jali_node.store.catalog import Registered
 from jali_node.tables import DatasetRow, JobRoundRow, JobRow, ReleaseRow, VersionRow
 
+IDS_MOST_BYTES = 2**28
 INTEGERS = range(-(2**63), 2**63)
 
 
@@ -90,10 +92,7 @@ def _source(found: Registered) -> Snapshot:
 
 def _ids(path: Path, found: Registered) -> list[str] | list[int]:
     """Return the ids of a file. What is wrong is named by its line, never by its content."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"the file of ids cannot be read ({type(error).__name__})", field="ids") from None
+    lines = documents.text(path, "ids", IDS_MOST_BYTES).splitlines()
     texts = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     if not texts:
         raise InvalidRequest("expected at least 1 id, got 0", field="ids")

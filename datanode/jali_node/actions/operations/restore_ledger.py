@@ -53,12 +53,12 @@ def entries_of(path: Path) -> Iterator[LedgerEntry]:
     Raises:
         InvalidRequest: a line is no entry.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield LedgerEntry.model_validate_json(line)
             except ValidationError as error:
-                raise InvalidRequest(f"line {number} is no entry of a ledger", field="file") from error
+                raise InvalidRequest(f"{path}, line {number}: this is no entry of a ledger", field="file") from error
 
 
 def import_entries(node: Node, entries: Iterable[LedgerEntry]) -> Counter[str]:
