@@ -9,6 +9,7 @@ node is not written to any more: what is written to a file without a name is los
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,8 @@ class Database:
 
     def __init__(self, url: str, wait_s: float = WAIT_S, keeper: Keeper | None = None) -> None:
         self.keeper = keeper
+        self._wait_s = wait_s
+        self._one_writer: threading.Lock | None = None
         self.url: URL = make_url(url)
         self.engine: Engine = create_engine(self.url, pool_timeout=wait_s, **_options(self.url, wait_s))
         if self.url.get_backend_name() == "sqlite":
@@ -54,6 +57,7 @@ class Database:
             event.listen(self.engine, "begin", same.refuse_unless_here)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._still = self.engine
+            self._one_writer = threading.Lock()
         else:
             self._still = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -66,7 +70,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session that commits, durably, when the block ends without an error; else nothing is written."""
-        with _node_unavailable_if_down(), self.engine.connect() as connection:
+        with _node_unavailable_if_down(), self._turn(), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
             info = {"keeper": self.keeper}
             with Session(connection, expire_on_commit=False, info=info) as session, session.begin():
@@ -74,6 +78,19 @@ class Database:
             connection.commit()
             if self.keeper and (appended := session.info.get("appended")):
                 self.keeper.note(*appended, durable=session.info.get("begun", False))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for this process's other writers where there is one at a time: SQLite has whoever comes second sleep."""
+        if self._one_writer is None:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=self._wait_s):
+            raise TimeoutError("another writer of this process did not end")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
 
     def close(self) -> None:
         """Close all connections."""
