@@ -285,25 +285,42 @@ def dataset() -> None:
 @click.option("--source", help="A database named in the settings, or spark: TABLE stays there and is read there.")
 @click.option("--snapshot", default="", help="What you call the state of TABLE; give a view of one state.")
 @click.option("--scratch", help="A schema of the source to write chosen rows of entities into.")
+@click.option("--withdrawn", is_flag=True, help="People have withdrawn their consent, and are no longer in TABLE.")
+@click.option("--bring-back", is_flag=True, help="People who had withdrawn may be in TABLE again.")
 @refusals_as_errors
-def add_dataset(folder: Path, table: str, card: Path, source: str | None, snapshot: str, scratch: str | None) -> None:
+def add_dataset(
+    folder: Path,
+    table: str,
+    card: Path,
+    source: str | None,
+    snapshot: str,
+    scratch: str | None,
+    withdrawn: bool,
+    bring_back: bool,
+) -> None:
     """Register a table, or the next version of one: CSV or Parquet, or with --source one that stays where it is.
 
     TABLE is the path of a file, or of a folder of files of one kind; in a database `schema.table`; for spark the path
     of a Parquet file or folder.
     """
     from jali_node.actions.datasets.belonging import belonging
-    from jali_node.actions.datasets.register_dataset import link_dataset, read_card, register_dataset
+    from jali_node.actions.datasets.bring_back import reminder
+    from jali_node.actions.datasets.copies import copies_elsewhere
+    from jali_node.actions.datasets.register_dataset import Consent, link_dataset, read_card, register_dataset
 
+    consent = Consent(withdrawn, bring_back)
     with opened(folder) as opened_node:
         public = read_card(card, lambda: datasets.which_population(opened_node))
         if source is None:
-            registered = register_dataset(opened_node, Path(table), public)
+            registered = register_dataset(opened_node, Path(table), public, consent)
         else:
-            registered = link_dataset(opened_node, source, table, public, snapshot, scratch)
-        said = belonging(opened_node, registered.name)
+            registered = link_dataset(opened_node, source, table, public, snapshot, scratch, consent)
+        said = [belonging(opened_node, registered.name), reminder(opened_node, registered.name)]
+        left = copies_elsewhere(opened_node, registered.name) if withdrawn else []
     click.echo(f"{registered.name}: {len(registered.columns)} columns, version {registered.version}")
-    click.echo(said)
+    click.echo("\n".join(line for line in said if line))
+    for copy in left:
+        click.echo(f"The rows of an earlier version are still in the table {copy}: drop it.")
 
 
 @dataset.command("mock")

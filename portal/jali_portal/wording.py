@@ -169,6 +169,7 @@ _ENTRIES = {
     "member.added": "Member added to a project",
     "population.opened": "Population opened",
     "dataset.registered": "Dataset registered",
+    "dataset.brought_back": "A table registered from which people had withdrawn",
     "request.filed": "Access requested",
     "request.decided": "Request decided",
     "request.revised": "Request resubmitted",

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from jali.wire.dataset import Card, UnitKind
 from jali_node.actions.budgets.open_population import open_population
-from jali_node.actions.datasets.register_dataset import link_dataset
+from jali_node.actions.datasets.copies import copies_elsewhere
+from jali_node.actions.datasets.register_dataset import Consent, link_dataset
 from jali_node.actions.jobs import job_plan
 from jali_node.commands import node as command
 from jali_node.errors import InvalidRequest
@@ -89,6 +90,26 @@ def test_rows_of_entities_are_written_into_a_scratch_schema(house: Any, database
     house.grant(epsilon=40.0, dataset=dataset.id)
     count = asked(house, dataset.id, {"kind": "count"}, 10.0).json()["measurements"]["rows"]
     assert count["values"][0] == pytest.approx(1203, abs=8 * count["noise_stddev"])
+
+
+def test_a_view_that_people_have_withdrawn_from_is_known_again(house: Any, database: str) -> None:
+    open_population(house.node, "persons", UnitKind.ENTITY, 300, 50.0, 1e-6)
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE VIEW fewer AS SELECT * FROM visits WHERE person <> 'p7'")
+    engine.dispose()
+    of_persons, where = card(population="persons", entity="person", max_rows=4, rows=1200), {"scratch": "scratch"}
+    first = link_dataset(house.node, "warehouse", "visits", of_persons, **where)
+    taken_out = Consent(withdrawn=True)
+    with pytest.raises(InvalidRequest, match="nobody was taken out"):
+        link_dataset(house.node, "warehouse", "visits", of_persons, **where, consent=taken_out)
+    assert link_dataset(house.node, "warehouse", "fewer", of_persons, **where, consent=taken_out).withdrawn_at
+    assert copies_elsewhere(house.node, "stays") == [f"scratch.{first.version} in warehouse"]
+    for again in (of_persons, card(**{**of_persons.model_dump(), "name": "falls"})):
+        with pytest.raises(InvalidRequest, match="this is the table that stays had before people withdrew"):
+            link_dataset(house.node, "warehouse", "visits", again, **where)
+    back = link_dataset(house.node, "warehouse", "visits", of_persons, **where, consent=Consent(bring_back=True))
+    assert back.withdrawn_at is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.node.test_jobs import put_policy
 from jali_node.actions.budgets.set_window import refresh_grant, refresh_population
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import book, chain
+from jali_node.store import clock
 from jali_portal.viewmodels import ledger
 from jali_portal.viewmodels.accounts import AccountBook
 
@@ -27,7 +28,7 @@ class Later:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
-    for module in (book, chain):
+    for module in (book, chain, clock):
         monkeypatch.setattr(module, "datetime", Later(days))
 
 
@@ -97,18 +98,18 @@ def test_a_population_s_cap_refreshes_only_when_told_to_and_everything_says_so(h
     card = house.sdk()["visits"]
     assert card.card.population.refresh_days is None
     assert "refreshes" not in repr(card)
-    refresh_population(house.node, "people", 30)
+    refresh_population(house.node, "people", 20)
     owner = house.sdk(house.owner).owner
     [found] = owner.populations()
-    assert found.budget.window.days == 30
+    assert found.budget.window.days == 20
     assert "over k windows at most k times epsilon 2" in found.describe()
-    assert "26 in a year" in found.describe()
+    assert "38 in a year" in found.describe()
     assert "For all time there is no bound" in found.describe()
     card = house.sdk()["visits"]
-    assert card.card.population.refresh_days == 30
+    assert card.card.population.refresh_days == 20
     assert "over k windows at most k times as much is spent on the same people" in repr(card)
     assert house.ask(MEAN, 0.5).status_code == 200
-    later(monkeypatch, 31.0)
+    later(monkeypatch, 21.0)
     assert house.ask(COUNT, 0.4).status_code == 200
     report = owner.report(found.id)
     assert (report.events, report.window.number) == (1, 2)
@@ -118,9 +119,9 @@ def test_a_population_s_cap_refreshes_only_when_told_to_and_everything_says_so(h
 
 
 def test_the_portal_s_own_sum_follows_a_refresh(house: Any, monkeypatch: Any) -> None:
-    refresh_population(house.node, "people", 30)
+    refresh_population(house.node, "people", 20)
     assert house.ask(MEAN, 0.5).status_code == 200
-    later(monkeypatch, 31.0)
+    later(monkeypatch, 21.0)
     assert house.ask(COUNT, 0.4).status_code == 200
     owner = house.sdk(house.owner).owner
     [found] = owner.populations()

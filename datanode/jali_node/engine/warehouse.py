@@ -113,6 +113,24 @@ class Warehouse:
             raise InvalidRequest(f"the rows cannot be read ({type(error).__name__})", field="table") from None
         return Snapshot(version, File.of(target), snapshot.columns), int(found[0][0])
 
+    def holding(self, snapshot: Snapshot, entity: str, ids: Sequence[str] | Sequence[int]) -> int:
+        """Return of how many of some entities a snapshot has rows: for the owner's eyes alone.
+
+        Raises:
+            InvalidRequest: the rows cannot be read; no value is named.
+        """
+        self._attach(snapshot)
+        view, column = quoted(snapshot.version), quoted(entity)
+        try:
+            with self._cursor() as cursor:
+                found = cursor.execute(
+                    f"SELECT count(DISTINCT {column}) FROM {view} WHERE {column} IN (SELECT unnest($1))",  # noqa: S608
+                    [list(ids)],
+                ).fetchall()
+        except duckdb.Error as error:
+            raise InvalidRequest(f"the rows cannot be read ({type(error).__name__})", field="table") from None
+        return int(found[0][0])
+
     def tallies(
         self, snapshot: Snapshot, tallies: Sequence[Asked], selection: Selection = ALL_ROWS
     ) -> dict[Asked, Any]:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from jali.wire.mock import LABELS, Cell, MockKind, MockRows
-from jali_node.tables import MockRow
+from jali_node.tables import MockRow, VersionRow
 
 
 def keep(session: Session, version_id: str, kind: MockKind, columns: Mapping[str, Sequence[Cell]]) -> None:
@@ -20,6 +21,12 @@ def keep(session: Session, version_id: str, kind: MockKind, columns: Mapping[str
         registered_at=datetime.now(UTC),
     )
     session.merge(row)
+
+
+def forget_owners(session: Session, dataset_id: str) -> None:
+    """Delete the owner's own rows for the versions of a dataset: people who withdraw may be named in them."""
+    versions = select(VersionRow.id).where(VersionRow.dataset_id == dataset_id)
+    session.execute(delete(MockRow).where(MockRow.version_id.in_(versions), MockRow.kind == MockKind.OWNER.value))
 
 
 def kept(session: Session, version_id: str, kind: MockKind) -> MockRows | None:

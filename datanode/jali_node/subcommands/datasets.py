@@ -69,15 +69,30 @@ def withdraw_command(folder: Path, name: str, ids: Path) -> None:
     with opened(folder) as node:
         done = withdraw(node, name, ids)
     click.echo(f"{name}: version {done.dataset.version} is without them; {done.found} of {done.named} ids had rows")
-    click.echo("The node's copies of earlier versions are deleted; your table and your file of ids are as they were.")
+    click.echo("The node's copies of earlier versions, and mock rows of your own for them, are deleted.")
+    click.echo("Your table and your file of ids are as they were.")
     for what, remaining in (("answers", done.releases), ("models", done.jobs)):
         if remaining:
             click.echo(f"released before, and remaining ({len(remaining)} {what}):")
             click.echo("\n".join(f"  {each}" for each in remaining))
     if not done.releases and not done.jobs:
         click.echo("Nothing was released about it before.")
-    if done.same_people:
-        click.echo(f"The same population is in: {', '.join(done.same_people)}. Withdraw them there too.")
+    click.echo(f"To register {name} again, take them out of your table first: the old one would bring them back.")
+    for other in done.elsewhere:
+        click.echo(f"  {other.name} is about the same people: {_there(other)}")
+    for mock in done.mocks:
+        click.echo(
+            f"  {mock.name} has mock rows of your own that name {mock.found} of them, for everybody to read: give it "
+            f"others with jali node dataset mock {mock.name} FILE"
+        )
+
+
+def _there(other: Any) -> str:
+    if other.found is None:
+        return f"{other.why}; take them out there, and register that with --withdrawn"
+    if not other.found:
+        return "none of them has rows there"
+    return f"{other.found} of them have rows there; jali node dataset withdraw {other.name} takes them out too"
 
 
 COMMANDS = (hide_command, unhide_command, withdraw_command)

@@ -47,7 +47,8 @@ class VersionRow(Base):
     """One registered state of a dataset.
 
     `card` is its public JSON. `sha256`, `size` and `mtime_ns` recognise the file and never leave the node: whoever
-    knew all rows but one could confirm the last by the hash.
+    knew all rows but one could confirm the last by the hash. `source_sha256` is that of the table as it was given,
+    before it was copied: by it a table is known again from which people have withdrawn.
     """
 
     __tablename__ = "version"
@@ -59,6 +60,7 @@ class VersionRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    source_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     registered_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -1,7 +1,9 @@
 """Taking a table in: its card says what is public, its population says whose budget it spends."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,15 +16,17 @@ from jali.wire.ids import PREFIX_DATASET, PREFIX_VERSION, new_id
 from jali.wire.money import digest
 from jali_node import audit, documents
 from jali_node.actions.budgets.open_population import two_digits
+from jali_node.actions.datasets.bring_back import earlier, refuse
+from jali_node.actions.datasets.copies import delete_copies
 from jali_node.actions.datasets.snapshots import address
 from jali_node.actions.datasets.twins import twin_of
 from jali_node.engine.bounded import Bound
-from jali_node.engine.file import File
+from jali_node.engine.file import File, suffix_of
 from jali_node.engine.linked import POSTGRESQL, SPARK, Link, Linked
 from jali_node.engine.warehouse import Snapshot
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
-from jali_node.store import catalog
+from jali_node.store import catalog, mocks
 from jali_node.tables import DatasetRow, PopulationRow, VersionRow
 
 
@@ -63,20 +67,43 @@ def _by_name(field: str, columns: list[str]) -> str:
     return ".".join(parts)
 
 
-def register_dataset(node: Node, table: Path, card: Card) -> Dataset:
+@dataclass(frozen=True)
+class Consent:
+    """What the owner says of people who withdrew: `withdrawn`, that they have been taken out of this version;
+    `bring_back`, that they may be in it again.
+    """
+
+    withdrawn: bool = False
+    bring_back: bool = False
+
+
+NOTHING_SAID = Consent()
+
+
+def register_dataset(node: Node, table: Path, card: Card, consent: Consent = NOTHING_SAID) -> Dataset:
     """Register a table under a card, as a new dataset or as the next version of the dataset of that name.
 
     A new version spends from the same population's account as all before it.
 
     Raises:
-        InvalidRequest: unknown population, another population than before, a file that the card does not fit.
+        InvalidRequest: unknown population, another population than before, a file that the card does not fit, or a
+            table from which people have withdrawn.
     """
     version_id, bound = new_id(PREFIX_VERSION), _checked(node, card)
-    return stored(node, node.warehouse.register(version_id, table, card.columns, bound), card)
+    source = _source(table)
+    _refuse_to_bring_back(node, card, source, consent)
+    version = node.warehouse.register(version_id, table, card.columns, bound)
+    return stored(node, version, card, consent=consent, source=source)
 
 
 def link_dataset(
-    node: Node, source: str, table: str, card: Card, snapshot: str = "", scratch: str | None = None
+    node: Node,
+    source: str,
+    table: str,
+    card: Card,
+    snapshot: str = "",
+    scratch: str | None = None,
+    consent: Consent = NOTHING_SAID,
 ) -> Dataset:
     """Register a table that stays in another engine: nothing but aggregates ever comes from there.
 
@@ -92,8 +119,32 @@ def link_dataset(
         ExtraMissing, InvalidRequest: it cannot be read there with the declared columns; or as `register_dataset`.
     """
     link = Link(SPARK if source == SPARK else POSTGRESQL, source, table, snapshot)
-    bound = _checked(node, card)
-    return stored(node, node.engines.link(new_id(PREFIX_VERSION), link, card.columns, bound, scratch), card)
+    bound, given = _checked(node, card), hashlib.sha256(address(link).encode()).hexdigest()
+    _refuse_to_bring_back(node, card, given, consent)
+    version = node.engines.link(new_id(PREFIX_VERSION), link, card.columns, bound, scratch)
+    return stored(node, version, card, consent=consent, source=given)
+
+
+def _source(table: Path) -> str:
+    suffix_of(table)
+    try:
+        return File.of(table.resolve()).sha256
+    except OSError as error:
+        raise InvalidRequest(f"the file cannot be read ({type(error).__name__})", field="table") from error
+
+
+def _refuse_to_bring_back(node: Node, card: Card, source: str, consent: Consent) -> None:
+    """Refuse a table from which people have withdrawn, and a withdrawal that takes nobody out."""
+    with node.database.reading() as session:
+        if not consent.bring_back and (found := earlier(session, _population(session, card).id, source)):
+            raise refuse(found)
+        if not consent.withdrawn:
+            return
+        now = catalog.named(session, card.name).version
+        if source in (now.sha256, now.source_sha256):
+            raise InvalidRequest(
+                f"this is the very table that {card.name} has now, so nobody was taken out of it", field="table"
+            )
 
 
 def _checked(node: Node, card: Card) -> Bound | None:
@@ -104,14 +155,22 @@ def _checked(node: Node, card: Card) -> Bound | None:
         return _bound(population, card)
 
 
-def stored(node: Node, version: Snapshot | Linked, card: Card, *, withdrawn: bool = False) -> Dataset:
-    """Make a table's present state the dataset's current version; say whether entities have withdrawn from it."""
+def stored(
+    node: Node,
+    version: Snapshot | Linked,
+    card: Card,
+    *,
+    consent: Consent = NOTHING_SAID,
+    source: str | None = None,
+) -> Dataset:
+    """Make a table's present state the dataset's current version; say whether people have withdrawn from it."""
     version_id = version.version
     if card.rows is not None:
         card = card.model_copy(update={"rows": two_digits(card.rows)})
     with node.database.writing() as session:
+        back = earlier(session, _population(session, card).id, source) if source else None
         dataset = _dataset(session, card, version_id)
-        session.add(_version(version, dataset.id, card))
+        session.add(_version(version, dataset.id, card, source))
         session.flush()
         audit.record(
             session,
@@ -121,11 +180,21 @@ def stored(node: Node, version: Snapshot | Linked, card: Card, *, withdrawn: boo
             population=dataset.population_id,
             card=digest(card.model_dump(mode="json")),
         )
-        if withdrawn:
+        if consent.withdrawn:
             dataset.withdrawn_at = datetime.now(UTC)
             session.flush()
+            mocks.forget_owners(session, dataset.id)
             audit.record(session, audit.DATASET_WITHDRAWN, dataset=dataset.id, version=version_id)
+        elif back is not None:
+            dataset.withdrawn_at = None  # the card would say that they are not in it
+            session.flush()
+            audit.record(
+                session, audit.DATASET_BROUGHT_BACK, dataset=dataset.id, version=version_id, earlier=back.version
+            )
         registered = catalog.registered(session, dataset.id)
+    if consent.withdrawn:
+        with node.database.reading() as session:
+            delete_copies(node, session, registered.shown())
     if node.settings.timed_release:
         twin_of(node, registered)
     return registered.shown()
@@ -187,7 +256,7 @@ def _dataset(session: Session, card: Card, version_id: str) -> DatasetRow:
     return dataset
 
 
-def _version(version: Snapshot | Linked, dataset_id: str, card: Card) -> VersionRow:
+def _version(version: Snapshot | Linked, dataset_id: str, card: Card, source: str | None) -> VersionRow:
     if isinstance(version, Linked):
         path, file = address(version.link), File(Path(), "", 0, 0)
     else:
@@ -200,5 +269,6 @@ def _version(version: Snapshot | Linked, dataset_id: str, card: Card) -> Version
         sha256=file.sha256,
         size=file.size,
         mtime_ns=file.mtime_ns,
+        source_sha256=source,
         registered_at=datetime.now(UTC),
     )

@@ -3,6 +3,7 @@
 What was released before remains, and is listed. The ids stay in the owner's file: they enter no record, log or message.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +13,18 @@ from sqlalchemy.orm import Session
 from jali.wire.dataset import ColumnType, Dataset
 from jali.wire.ids import PREFIX_VERSION, new_id
 from jali.wire.jobs.train import RoundStatus
+from jali.wire.mock import MockKind
 from jali_node import documents
-from jali_node.actions.datasets.register_dataset import stored
+from jali_node.actions.datasets.copies import delete_copies
+from jali_node.actions.datasets.register_dataset import Consent, stored
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.engine.linked import Linked
 from jali_node.engine.warehouse import Snapshot
-from jali_node.errors import InvalidRequest
+from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.node import Node
-from jali_node.store import catalog
+from jali_node.store import catalog, mocks
 from jali_node.store.catalog import Registered
-from jali_node.tables import DatasetRow, JobRoundRow, JobRow, ReleaseRow, VersionRow
+from jali_node.tables import JobRoundRow, JobRow, ReleaseRow
 
 IDS_MOST_BYTES = 2**28
 INTEGERS = range(-(2**63), 2**63)
@@ -31,7 +34,8 @@ INTEGERS = range(-(2**63), 2**63)
 class Withdrawal:
     """A version without some entities. `found` of the `named` ids had rows: for the owner's eyes, kept nowhere.
 
-    `releases` and `jobs` left the node before and remain; `same_people` are the other datasets of the population.
+    `releases` and `jobs` left the node before and remain; `elsewhere` are the population's other datasets, and `mocks`
+    the owner's own files of mock rows, with how many of them each still holds.
     """
 
     dataset: Dataset
@@ -39,7 +43,17 @@ class Withdrawal:
     found: int
     releases: tuple[str, ...]
     jobs: tuple[str, ...]
-    same_people: tuple[str, ...]
+    elsewhere: tuple["Elsewhere", ...]
+    mocks: tuple["Elsewhere", ...]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another place where some may be: `found` of them are; None where the node cannot look, and `why`."""
+
+    name: str
+    found: int | None
+    why: str = ""
 
 
 def withdraw(node: Node, name: str, ids: Path) -> Withdrawal:
@@ -61,16 +75,15 @@ def withdraw(node: Node, name: str, ids: Path) -> Withdrawal:
     if there == 0:
         version.file.path.unlink()
         with node.database.reading() as session:  # what an earlier withdrawal left when it was stopped half way
-            _delete_copies(node, session, found.shown())
+            delete_copies(node, session, found.shown())
         raise InvalidRequest(
             f"none of the {len(gone)} ids has rows in {name}, and nothing was changed; expected one id a line, as in "
             f"column {entity}",
             field="ids",
         )
-    dataset = stored(node, version, found.card, withdrawn=True)
+    dataset = stored(node, version, found.card, consent=Consent(withdrawn=True))
     with node.database.reading() as session:
-        _delete_copies(node, session, dataset)
-        return _reported(session, dataset, len(set(gone)), there)
+        return _reported(node, session, dataset, (len(set(gone)), there), ids)
 
 
 def _source(found: Registered) -> Snapshot:
@@ -112,16 +125,7 @@ def _integer(text: str, line: int) -> int:
     return value
 
 
-def _delete_copies(node: Node, session: Session, dataset: Dataset) -> None:
-    """Delete the node's own copies of the versions before: they hold the rows of whoever withdrew."""
-    folder = node.settings.folder / "snapshots"
-    before = select(VersionRow.id).where(VersionRow.dataset_id == dataset.id, VersionRow.id != dataset.version)
-    for version in session.scalars(before):
-        for copy in (folder / f"{version}.parquet", folder / f"{version}.bounded.parquet"):
-            copy.unlink(missing_ok=True)
-
-
-def _reported(session: Session, dataset: Dataset, named: int, found: int) -> Withdrawal:
+def _reported(node: Node, session: Session, dataset: Dataset, counted: tuple[int, int], ids: Path) -> Withdrawal:
     releases = select(ReleaseRow.id).where(ReleaseRow.dataset_id == dataset.id).order_by(ReleaseRow.id)
     jobs = (
         select(JobRow.id)
@@ -130,14 +134,38 @@ def _reported(session: Session, dataset: Dataset, named: int, found: int) -> Wit
         .distinct()
         .order_by(JobRow.id)
     )
-    others = select(DatasetRow.name).where(
-        DatasetRow.population_id == dataset.population.id, DatasetRow.id != dataset.id
-    )
+    people = [each for each in catalog.all_registered(session) if each.population.id == dataset.population.id]
     return Withdrawal(
         dataset,
-        named,
-        found,
+        *counted,
         tuple(session.scalars(releases)),
         tuple(session.scalars(jobs)),
-        tuple(session.scalars(others.order_by(DatasetRow.name))),
+        tuple(_in_table(node, each, ids) for each in people if each.dataset.id != dataset.id),
+        tuple(found for each in people for found in _in_mocks(session, each, ids)),
     )
+
+
+def _in_table(node: Node, other: Registered, ids: Path) -> Elsewhere:
+    """Look for them in another table of the same people."""
+    name, source = other.dataset.name, snapshot(other)
+    if isinstance(source, Linked):
+        return Elsewhere(name, None, f"it stays in {source.link.engine}, where the node does not look")
+    try:
+        wanted = _ids(ids, other)
+        source.refuse_if_changed()
+        return Elsewhere(name, node.warehouse.holding(source, str(other.card.entity), wanted))
+    except InvalidRequest:
+        return Elsewhere(name, None, "its column of ids is of another type")
+    except DatasetChanged:
+        return Elsewhere(name, None, "its file is no longer the one that was registered")
+
+
+def _in_mocks(session: Session, found: Registered, ids: Path) -> Iterator[Elsewhere]:
+    """Look for them in the rows that the owner has written for a dataset, which are handed out to everybody."""
+    rows = mocks.kept(session, found.version.id, MockKind.OWNER)
+    if rows is None or found.card.entity not in rows.columns:
+        return
+    wanted = {line.strip() for line in documents.text(ids, "ids", IDS_MOST_BYTES).splitlines()}
+    held = {str(cell) for cell in rows.columns[str(found.card.entity)] if cell is not None} & wanted
+    if held:
+        yield Elsewhere(found.dataset.name, len(held))
