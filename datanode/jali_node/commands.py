@@ -65,6 +65,7 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     """Answer questions until stopped."""
     import uvicorn
 
+    from jali_node.actions.operations.note_taken import note_settings
     from jali_node.app import create_app
     from jali_node.observe import logs
 
@@ -75,6 +76,7 @@ def serve(folder: Path, host: str | None, port: int | None, stop_with_parent: bo
     logs.configure(settings.log_level, settings.log_form)
     certificate = settings.certificate()
     app = create_app(settings)
+    note_settings(app.state.node)
     listening = socket.create_server((settings.host, settings.port))
     # asyncio sets it only on sockets that it made itself; without it, every second reply waits 40 ms for an ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -218,12 +220,12 @@ def audit_command(
 ) -> None:
     """Write down what happened, the oldest first: every entry of the chain that is chosen, with names."""
     from jali.wire.audit import AuditFilter
-    from jali_node.actions.operations.read_audit import Form, written
+    from jali_node.actions.operations.read_audit import Form, export_at_machine
 
     moments = {name: at.replace(tzinfo=UTC) for name, at in (("since", since), ("until", until)) if at}
     which = AuditFilter.model_validate({"kinds": kinds, "about": about, **moments})
     with opened(folder) as opened_node:
-        parts = written(opened_node, which, Form(form))
+        parts = export_at_machine(opened_node, which, Form(form))
         if to is None:
             for part in parts:
                 click.echo(part, nl=False)

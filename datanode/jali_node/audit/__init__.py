@@ -52,9 +52,18 @@ POLICY_SET = "policy.set"
 RETENTION_APPLIED = "retention.applied"
 AUDIT_EXPORTED = "audit.exported"
 EVIDENCE_TAKEN = "evidence.taken"
+LEDGER_EXPORTED = "ledger.exported"
+BACKUP_TAKEN = "backup.taken"
+NOTICE_REVIVED = "notice.revived"
+SETTINGS_CHANGED = "settings.changed"
 JOB_SUBMITTED = "job.submitted"
 JOB_DECIDED = "job.decided"
 JOB_ENDED = "job.ended"
+
+NOTHING_LOST = (
+    SIGN_IN_FAILED, SIGNED_OUT, AUDIT_EXPORTED, EVIDENCE_TAKEN, LEDGER_EXPORTED, BACKUP_TAKEN, SETTINGS_CHANGED,
+)  # fmt: skip
+"""Events that no table knows of besides: after a restore there is nothing about them to be done again."""
 
 
 def record(session: Session, kind: str, **body: Any) -> None:

@@ -72,6 +72,11 @@ def is_own(key: Ed25519PrivateKey, found: Checkpoint) -> bool:
     return True
 
 
+def private(key: Ed25519PrivateKey) -> bytes:
+    """Return the raw private key, to key digests with that mean nothing to others."""
+    return key.private_bytes_raw()
+
+
 def public(key: Ed25519PrivateKey) -> bytes:
     """Return the raw public key."""
     return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

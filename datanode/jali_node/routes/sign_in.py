@@ -18,9 +18,9 @@ def by_password(node: ServingNode, form: PasswordForm, address: Address) -> Sess
 
 
 @router.post("/invitation", status_code=status.HTTP_201_CREATED)
-def by_invitation(node: ServingNode, form: Acceptance) -> SessionToken:
+def by_invitation(node: ServingNode, form: Acceptance, address: Address) -> SessionToken:
     """Take up an invitation with a password, and begin a session."""
-    return accept(node, form)
+    return accept(node, form, address)
 
 
 @router.post("/detour", status_code=status.HTTP_201_CREATED)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from jali.wire.notice import Notice, NoticeState
+from jali_node import audit
 from jali_node.errors import DecisionOutdated, UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -41,10 +42,10 @@ def send_again(node: Node, caller: Caller, notice_id: str) -> Notice:
         DecisionOutdated: it is not dead.
     """
     caller.must_own()
-    return revived(node, notice_id)
+    return revived(node, notice_id, caller.id)
 
 
-def revived(node: Node, notice_id: str) -> Notice:
+def revived(node: Node, notice_id: str, by: str | None = None) -> Notice:
     """Do the same for whoever sits at the node's own machine."""
     with node.database.writing() as session:
         row = session.scalars(select(NoticeRow).where(NoticeRow.id == notice_id).with_for_update()).one_or_none()
@@ -53,6 +54,7 @@ def revived(node: Node, notice_id: str) -> Notice:
         if row.state != NoticeState.DEAD:
             raise DecisionOutdated(f"the notice is {row.state}; only a dead one is sent again", field="notice")
         row.state, row.attempts, row.next_at, row.trouble = NoticeState.WAITING, 0, datetime.now(UTC), ""
+        audit.record(session, audit.NOTICE_REVIVED, notice=row.id, by=by)
         return _shown(row)
 
 

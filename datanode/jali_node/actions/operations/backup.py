@@ -18,7 +18,9 @@ from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from jali.wire.ledger import ChainReport
+from jali_node import audit
 from jali_node.actions.operations.migrate import head, migrate, refuse_unless_migrated
+from jali_node.actions.operations.note_taken import note_taken
 from jali_node.actions.operations.read_ledger import checked
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import chain
@@ -47,6 +49,7 @@ def back_up(node: Node, target: Path) -> int:
     part = target.with_name(f".{target.name}.part")
     if target.exists():
         raise InvalidRequest(f"{target} is there already, and is not written over", field="file")
+    note_taken(node, audit.BACKUP_TAKEN)
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             with tarfile.open(fileobj=file, mode="w:gz") as archive:

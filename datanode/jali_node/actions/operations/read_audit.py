@@ -14,6 +14,7 @@ from jali.wire.audit import NAMED, AuditFilter, AuditPage, line
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import digest
 from jali_node import audit
+from jali_node.actions.operations.note_taken import note_taken
 from jali_node.ledger import chain
 from jali_node.node import Node
 from jali_node.people.caller import Caller
@@ -59,8 +60,14 @@ def export_audit(node: Node, caller: Caller, which: AuditFilter, form: Form) -> 
     return written(node, which, form)
 
 
+def export_at_machine(node: Node, which: AuditFilter, form: Form) -> Iterator[str]:
+    """Do the same for whoever sits at the node's own machine. A chain that lacks entries is read without a record."""
+    note_taken(node, audit.AUDIT_EXPORTED, filter=digest(which.model_dump(mode="json")), form=form.value)
+    return written(node, which, form)
+
+
 def written(node: Node, which: AuditFilter, form: Form) -> Iterator[str]:
-    """Return the same for whoever sits at the node's own machine, who could read the database as well."""
+    """Return the same without a record of it."""
     with node.database.reading() as session:
         rows = session.scalars(_chosen(which).order_by(EntryRow.seq).execution_options(yield_per=500))
         if form is Form.CSV:

@@ -16,7 +16,9 @@ from jali.wire.jobs.train import JobStatus
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import canonical
 from jali.wire.walk import Walk
+from jali_node import audit
 from jali_node.actions.jobs.end_job import close_spends
+from jali_node.actions.operations.note_taken import note_taken
 from jali_node.errors import InvalidRequest, LedgerIncomplete
 from jali_node.ledger import book, chain, replay
 from jali_node.ledger.accountant import Charge
@@ -33,12 +35,13 @@ _STATES = {
     "spend.freed": book.FREED,
 }
 _OPEN = (book.HELD, book.BEGUN)
-_WORKED_OUT = {*_STATES, *replay.KINDS, "freeze.set", "freeze.lifted", book.IMPORTED, KEPT}
+_WORKED_OUT = {*_STATES, *replay.KINDS, "freeze.set", "freeze.lifted", book.IMPORTED, KEPT, *audit.NOTHING_LOST}
 """Kinds of entries that the ledger is restored from; what others record lives in tables that an import cannot fill."""
 
 
 def export_ledger(node: Node, path: Path) -> int:
     """Write all entries to a file, one line of JSON each, and return how many."""
+    note_taken(node, audit.LEDGER_EXPORTED)
     number = 0
     with node.database.reading() as session, path.open("w", encoding="utf-8") as file:
         for row in session.scalars(select(EntryRow).order_by(EntryRow.seq).execution_options(yield_per=1000)):

@@ -13,12 +13,13 @@ from jali_node.actions.people.set_password import keep
 from jali_node.actions.people.sign_in import PASSWORD, begun, must_offer_passwords
 from jali_node.errors import InvalidRequest, NotSignedIn
 from jali_node.node import Node
-from jali_node.people import passwords, tokens
+from jali_node.people import passwords, throttle, tokens
 from jali_node.people.caller import Caller
 from jali_node.store import people
 from jali_node.tables import InvitationRow, PersonRow
 
 MARK = "jali_invitation_"
+INVITATION = "invitation"
 DAYS_MAX = 30
 UNKNOWN = "this node does not know the invitation: it was used, replaced or too old; ask an owner for a new one"
 
@@ -57,18 +58,26 @@ def made_out(session: Session, person: PersonRow, days: int, by: str | None) -> 
     return Invitation(person=person.id, text=text, expires_at=until)
 
 
-def accept(node: Node, form: Acceptance) -> SessionToken:
+def accept(node: Node, form: Acceptance, address: str) -> SessionToken:
     """Set the password of whom an invitation was made out for, end their sessions, and begin one.
 
     Raises:
+        TooManyAttempts: from this address.
         NotSignedIn: the invitation is not known any more.
         InvalidRequest: the password will not do; the invitation stays good.
         AccessDenied: this node offers no passwords.
     """
     must_offer_passwords(node.settings)
     now = datetime.now(UTC)
-    with node.database.reading() as session:
-        passwords.must_be_good(form.password, invited(session, form.invitation, now).name)
+    with node.database.writing() as session:
+        throttle.take(session, None, address, now)
+    try:
+        with node.database.reading() as session:
+            passwords.must_be_good(form.password, invited(session, form.invitation, now).name)
+    except NotSignedIn:
+        with node.database.writing() as session:
+            audit.record(session, audit.SIGN_IN_FAILED, way=INVITATION, person=None)
+        raise
     argon2 = passwords.hashed(form.password)
     with node.database.writing() as session:
         person = taken_up(session, form.invitation, now)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from jali.wire.signin import Ended, NewPassword
 from jali_node import audit
-from jali_node.actions.people.sign_in import must_offer_passwords
+from jali_node.actions.people.sign_in import PASSWORD, must_offer_passwords
 from jali_node.errors import InvalidRequest
 from jali_node.node import Node
 from jali_node.people import passwords, throttle, tokens
@@ -30,6 +30,8 @@ def set_password(node: Node, caller: Caller, form: NewPassword, address: str) ->
         row = session.get(PasswordRow, caller.id)
         kept = row.argon2 if row else None
     if not passwords.holds(kept, form.current):
+        with node.database.writing() as session:
+            audit.record(session, audit.SIGN_IN_FAILED, way=PASSWORD, person=caller.id)
         raise InvalidRequest("this is not your current password; an owner can invite you to set one", field="current")
     argon2 = passwords.hashed(form.new)
     with node.database.writing() as session:
