@@ -18,7 +18,7 @@ from jali_node import documents
 from jali_node.console import folder_option, opened, refusals_as_errors
 from jali_node.errors import InvalidRequest
 from jali_node.settings import FILE_NAME, settings_of
-from jali_node.subcommands import clock, datasets, evidence, ledgers, populations, projects
+from jali_node.subcommands import clock, datasets, doctor, evidence, ledgers, populations, projects
 
 
 @click.group()
@@ -620,7 +620,14 @@ for command in populations.COMMANDS:
     population.add_command(command)
 for command in datasets.COMMANDS:
     dataset.add_command(command)
-for part in (projects.project, populations.grant, *ledgers.COMMANDS, *evidence.COMMANDS, *clock.COMMANDS):
+for part in (
+    projects.project,
+    populations.grant,
+    *ledgers.COMMANDS,
+    *evidence.COMMANDS,
+    *clock.COMMANDS,
+    *doctor.COMMANDS,
+):
     node.add_command(part)
 
 COMMANDS = (node,)

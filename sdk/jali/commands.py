@@ -313,5 +313,18 @@ def _verify_checkpoints(files: list[Path], ledger: Path | None, name: str | None
     click.echo(f"{where}: {report.describe()}")
 
 
-COMMANDS = (demo, login, logout, password, token, verify)
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, for a program.")
+def doctor(as_json: bool) -> None:
+    """Look at this machine and at each node that it knows: one line each, and what to do. Exit code 1 if any fails."""
+    from jali import doctor
+    from jali.wire.checkup import checkup
+
+    found = checkup(doctor.examined())
+    click.echo(found.model_dump_json(indent=2) if as_json else found.describe())
+    if not found.well:
+        sys.exit(1)
+
+
+COMMANDS = (demo, doctor, login, logout, password, token, verify)
 """What the SDK adds to the command line."""

@@ -95,6 +95,15 @@ class Transport:
         _refuse_problem(response, self.url)
         return response.content
 
+    def clock(self) -> str | None:
+        """Return what time the node says it is, as HTTP writes it; None where it does not say.
+
+        Raises:
+            NodeUnreachable: nobody answered.
+        """
+        date: str | None = self._response("GET", "/health", timeout_s=CONNECT_TIMEOUT_S).headers.get("date")
+        return date
+
     def post(self, path: str, body: BaseModel, reply: type[T]) -> T:
         """Send something, once.
 

@@ -69,6 +69,21 @@ def send(mail: Mail, to: tuple[str, ...], notice_id: str, body: str, now: dateti
         raise Undelivered(f"{len(refused)} of {len(to)} addresses were refused")
 
 
+def reach(mail: Mail, timeout_s: float) -> None:
+    """Speak to the SMTP server as far as signing in, and send nothing.
+
+    Raises:
+        Undelivered: it does not answer, or not as the settings say.
+    """
+    try:
+        with _opened(mail, timeout_s) as server:
+            server.ehlo()
+            if mail.username is not None and mail.password is not None:
+                server.login(mail.username, mail.password.get_secret_value())
+    except (smtplib.SMTPException, OSError) as error:
+        raise Undelivered(type(error).__name__) from error
+
+
 def _opened(mail: Mail, timeout_s: float) -> smtplib.SMTP:
     trusted = ssl.create_default_context(cafile=mail.ca)
     if mail.tls == "implicit":

@@ -1,7 +1,9 @@
 """One attempt of a webhook, signed as Standard Webhooks says (https://www.standardwebhooks.com)."""
 
+import socket
 import ssl
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import httpx2
 from standardwebhooks import Webhook as Signer
@@ -29,6 +31,22 @@ def headers(webhook: Webhook, notice_id: str, body: str, now: datetime) -> dict[
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Signer(webhook.secret.get_secret_value()).sign(notice_id, now, body),
     }
+
+
+def reach(webhook: Webhook, timeout_s: float) -> None:
+    """Connect to a webhook's host, with TLS where its address says so, and send nothing.
+
+    Raises:
+        Undelivered: nobody answers there, or nobody that is trusted.
+    """
+    parts = urlsplit(webhook.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout_s) as plain:
+            if parts.scheme == "https":
+                ssl.create_default_context(cafile=webhook.ca).wrap_socket(plain, server_hostname=parts.hostname).close()
+    except OSError as error:
+        raise Undelivered(type(error).__name__) from error
 
 
 def send(webhook: Webhook, notice_id: str, body: str, now: datetime, timeout_s: float) -> None:
