@@ -66,7 +66,14 @@ def test_choosing_says_what_each_cap_means_and_refuses_nonsense(tmp_path: Path) 
     [one, three] = choose_cap.choices(100_000, 1e-6, 0.01, (1.0, 3.0))
     assert f"{one.questions:,}" in said
     assert one.questions < three.questions
+    assert "for all time." in said
+    assert "19.61  redistricting data of the U.S. census of 2020" in said
+    weekly = chosen("--units", "100000", "--epsilon", "0.1", "--prior", "0.5", "--refresh-days", "30").output
+    assert "in each window of 30 days." in weekly
+    assert "13 times in a year, where from 0.5 one may become this sure: 0.786 at 0.1" in weekly
+    assert "no bound" in weekly
     for given, said in (
+        (("--units", "9", "--refresh-days", "0"), "days: expected 1 <= days"),
         (("--units", "0"), "units: expected 1"),
         (("--units", "9", "--prior", "1"), "prior: expected 0 < prior < 1, got 1"),
         (("--units", "9", "--error", "2"), "error: expected"),

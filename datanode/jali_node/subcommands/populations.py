@@ -14,13 +14,23 @@ from jali_node.console import folder_option, opened, refusals_as_errors
 @click.option("--error", type=float, default=0.01, show_default=True, help="How exact a typical count is: a share.")
 @click.option("--epsilon", "caps", type=float, multiple=True, help="Caps to compare; some from 0.1 to 10 if not given.")
 @click.option("--prior", "priors", type=float, multiple=True, help="How sure somebody is beforehand, from 0 to 1.")
+@click.option("--refresh-days", type=int, help="Say what a cap would mean that refreshes every so many days.")
 @refusals_as_errors
-def choose_command(units: int, delta: float, error: float, caps: tuple[float, ...], priors: tuple[float, ...]) -> None:
-    """Say what a cap means: in odds, and in how many questions fit. Changes nothing."""
+def choose_command(
+    units: int,
+    delta: float,
+    error: float,
+    caps: tuple[float, ...],
+    priors: tuple[float, ...],
+    refresh_days: int | None,
+) -> None:
+    """Say what a cap means: in odds, in how many questions fit, and what others took. Changes nothing."""
     from jali_node.actions.budgets import choose_cap
+    from jali_node.actions.budgets.set_window import checked_days
 
+    days = checked_days(refresh_days)
     found = choose_cap.choices(units, delta, error, caps or choose_cap.CAPS, priors or choose_cap.PRIORS)
-    click.echo(choose_cap.words(units, delta, error, found))
+    click.echo(choose_cap.words(units, delta, error, found, days))
 
 
 @click.command("raise")

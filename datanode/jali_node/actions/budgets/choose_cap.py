@@ -15,6 +15,13 @@ from jali_node.ledger.terms import Terms
 CAPS = (0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0)
 PRIORS = (0.5, 0.1, 0.01)
 NORMAL_95 = 1.96
+PEERS = (
+    ("0.45", "Facebook's URL shares, for each kind of action, of 99 in 100 users, for all time; delta 1e-5"),
+    ("2 to 16", "Apple's telemetry, for each kind of it, and a person's one day: it refreshes daily"),
+    ("19.61", "redistricting data of the U.S. census of 2020, all of them together, for all time"),
+)
+"""What others have published: epsilon, for what. The first two after D. Desfontaines, "A list of real-world uses of
+differential privacy"; the third is the Census Bureau's figure for its P.L. 94-171 file."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +92,18 @@ def _choice(cap: float, terms: Terms, event: Gaussian, priors: Sequence[float]) 
     )
 
 
-def words(units: int, delta: float, error: float, found: Sequence[Choice]) -> str:
-    """Return the choices as sentences for an owner."""
+def words(units: int, delta: float, error: float, found: Sequence[Choice], refresh_days: int | None = None) -> str:
+    """Return the choices as sentences for an owner; of caps that refresh, if so many days are given."""
     priors = list(found[0].beliefs)
     head = ["epsilon", *(f"from {prior:.3g}" for prior in priors), "questions"]
     lines = [[f"{c.epsilon:g}", *(f"{c.beliefs[prior]:.3f}" for prior in priors), f"{c.questions:,}"] for c in found]
     table = "\n".join("".join(f"{cell:>12}" for cell in line) for line in [head, *lines])
     return "\n".join(
         [
-            f"A cap bounds everything that leaves about {units:,} units, over all callers, for all time.",
+            f"A cap bounds everything that leaves about {units:,} units, over all callers, {_how_long(refresh_days)}.",
             "",
             table,
+            *(_year(found, refresh_days) if refresh_days else ()),
             "",
             "from p: somebody who knows everything about everybody else, and was p sure that one unit is in the table,",
             f"  can become at most this sure, whatever they ask (delta, here {delta:g}, aside). Of what stands in the",
@@ -103,5 +111,25 @@ def words(units: int, delta: float, error: float, found: Sequence[Choice]) -> st
             f"questions: how many counts fit, each right to within {error:.2g} of the units ({error * units:,.0f}), 19",
             "  times in 20, about units of one row. Sharper questions cost more, coarser ones less; try --error.",
             "A cap can be raised later (jali node population raise), which the ledger keeps; it can never be lowered.",
+            "",
+            "What others have published. Look at whom, and at how long, before you compare:",
+            *(f"  {epsilon:>8}  {about}" for epsilon, about in PEERS),
+            "  A large one is no argument: it says what was needed there, and not that it does little harm.",
         ]
     )
+
+
+def _how_long(refresh_days: int | None) -> str:
+    return f"in each window of {refresh_days} days" if refresh_days else "for all time"
+
+
+def _year(found: Sequence[Choice], days: int) -> list[str]:
+    """Say what becomes of beliefs when a cap refreshes for a year."""
+    windows, prior = math.ceil(365 / days), next(iter(found[0].beliefs))
+    after = ", ".join(f"{believed(prior, windows * each.epsilon):.3f} at {each.epsilon:g}" for each in found)
+    return [
+        "",
+        "That is for one window. Over k windows up to k times epsilon (and delta) is spent on the same people:",
+        f"  {windows} times in a year, where from {prior:.3g} one may become this sure: {after}.",
+        "  For all time there is no bound. A cap that does not refresh is the stronger promise.",
+    ]
