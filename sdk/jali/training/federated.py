@@ -12,18 +12,14 @@ from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
-from jali.training import coordinator
+from jali.training import card, coordinator
+from jali.training.card import SEVERAL, Origin
 from jali.training.graph import load, trace
 from jali.training.runs import Run, RunFile
 from jali.wire.features import Threshold, feature_names
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
 
 POLL_S = 1.0
-
-
-SEVERAL = (
-    "A person may be at every node, so these compose; the cap holds per node, and no ledger caps the composed loss."
-)
 
 
 class FederatedJob:
@@ -163,9 +159,39 @@ class FederatedJob:
         Raises:
             JobEnded: it has not been run to its end.
         """
+        return load(self.training.graph, base64.b64decode(self._ended().weights))
+
+    def save(self, folder: str | Path, *, onnx: bool | None = None) -> Path:
+        """Write the trained model into a folder and return it. Free: all of it was released.
+
+        The folder holds `model.safetensors`, `graph.json`, `training.json` (versions, privacy, the digest of each
+        reply, which the nodes' ledgers hold too), `README.md` (the same for people) and, with `jali[onnx]`,
+        `model.onnx`.
+
+        Args:
+            folder: is made if it is not there; files of these names are replaced.
+            onnx: True to insist on `model.onnx`, False to leave it away.
+
+        Raises:
+            JobEnded: it has not been run to its end.
+            ModuleNotFoundError: ONNX takes `pip install 'jali[onnx]'`; nothing was written.
+        """
+        from jali.training import results
+
+        run = self._ended()
+        origins = {
+            node: Origin(
+                remote.info.node_id, self.jobs[node], remote.card, [each[node] for each in run.digests if node in each]
+            )
+            for node, remote in self._members.items()
+        }
+        facts, text = card.facts(self.training, origins), card.card(self.training, origins)
+        return results.save(folder, self.training.graph, base64.b64decode(run.weights), facts, text, onnx=onnx)
+
+    def _ended(self) -> Run:
         if self._run is None or not self._run.done:
             raise errors.JobEnded("the job has no model yet: run() it to its end first")
-        return load(self.training.graph, base64.b64decode(self._run.weights))
+        return self._run
 
     def end(self) -> "FederatedJob":
         """Withdraw or cancel it at every node; what was not begun is freed."""

@@ -5,6 +5,8 @@ import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from jali.wire.money import digest
+
 
 @dataclass(frozen=True)
 class Run:
@@ -18,6 +20,7 @@ class Run:
         weights: the global model (safetensors in base64) that round `number` begins with.
         number: the round that comes next, from 1.
         replies: this round's replies so far, by node.
+        digests: of the replies of each round that was averaged, by node: what the nodes' ledgers have of them.
     """
 
     id: str
@@ -27,6 +30,7 @@ class Run:
     weights: str
     number: int = 1
     replies: dict[str, str] = field(default_factory=dict)
+    digests: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
@@ -39,7 +43,8 @@ class Run:
 
     def with_average(self, weights: str) -> "Run":
         """Return the run at its next round."""
-        return replace(self, weights=weights, number=self.number + 1, replies={})
+        digests = [*self.digests, {node: digest(reply) for node, reply in self.replies.items()}]
+        return replace(self, weights=weights, number=self.number + 1, replies={}, digests=digests)
 
 
 class RunFile:
