@@ -2,14 +2,18 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from tests.node.test_evidence import edited, read, signed_anew, swap, written
 from torch import nn
 
+from jali import evidence
 from jali.training.graph import trace
 from jali.wire.jobs.train import JobStatus
+from jali_node import keys
 from jali_node.actions.jobs import run_round
 from jali_node.jobs import train
 from jali_node.tables import JobRoundRow, JobRow
@@ -114,6 +118,34 @@ def test_a_round_sent_again_is_answered_with_the_stored_reply(house: Any) -> Non
     assert house.ledger() == entries
     assert begin(house, job, 1, form(house)["weights"]).json()["code"] == "decision_outdated"
     assert begin(house, job, 1, weights, "another-run").json()["code"] == "decision_outdated"
+
+
+def test_the_evidence_of_a_training_holds_its_revisions_decisions_and_replies(house: Any, tmp_path: Path) -> None:
+    job = submitted(house)
+    again = form(house, purpose="to test the house in fewer words")
+    job = house.post(f"/v1/jobs/{job['id']}/revisions", again).json()
+    decide(house, job)
+    for number in (1, 2):
+        begin(house, job, number, again["weights"])
+        work(house)
+    to = house.sdk(house.owner).owner.evidence(house.project, tmp_path / "study.zip")
+    found = evidence.verify(to)
+    assert found.valid, found.departure
+    assert (found.held["wishes"], found.held["decisions"], found.held["rounds"]) == (1, 1, 2)
+    lies = {
+        "its reply is not the one of entry": edited("rounds.jsonl", lambda r: swap(r, "reply")),
+        "round 1 of": edited("rounds.jsonl", lambda r: r.pop(0)),
+        "revision 2: what is asked for was changed": edited("requests.jsonl", lambda r: r[0].update({"plan": "{}"})),
+        "revision 1: what is asked for was changed": edited(
+            "requests.jsonl", lambda r: r[0]["revisions"][0]["content"].update({"weights": "0" * 64})
+        ),
+        "it is said to be denied": edited("requests.jsonl", lambda r: r[0].update({"status": "denied"})),
+    }
+    key = keys.load(house.node.settings.key_path)
+    for expected, change in lies.items():
+        files = read(to)
+        change(files)
+        assert expected in evidence.verify(written(signed_anew(files, key), tmp_path / "lie.zip")).departure
 
 
 def test_a_round_beyond_those_approved_or_out_of_turn_is_refused(house: Any) -> None:

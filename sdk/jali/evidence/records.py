@@ -41,8 +41,14 @@ REMARKED = (
     Happened.RESUBMITTED, Happened.COMMENTED, Happened.CHANGES_ASKED, Happened.WITHDRAWN, Happened.EXPIRED
 )  # fmt: skip
 """Lines of a discussion that entries name."""
-NEEDS = {"granted": "granted", "approved": "approved", "queued": "approved", "running": "approved", "done": "approved"}
-"""What must have been decided where something stands so."""
+AFTER = {
+    "granted": {"granted"},
+    "denied": {"denied"},
+    "approved": {"approved", "queued", "running", "done", "failed", "cancelled"},
+}
+"""Where something may stand once it was decided so."""
+UNDECIDED = {"submitted", "changes_asked", "withdrawn", "expired"}
+TRAINING = "train"
 
 
 @dataclass
@@ -206,10 +212,12 @@ def _check_decisions(wish: WishFacts, recorded: Recorded) -> None:
             raise _departs(WISHES, named, f"its {fault} is not what the entry records")
     if any(map(recorded.was_lost, entries)):
         return  # what was decided then is gone with its database; the entries stay
-    said = {str(entry.body.get("outcome")) for entry in entries if entry.kind in FINAL}
-    needed = NEEDS.get(wish.status)
-    if (needed and needed not in said) or any(word in said and wish.status != word for word in ("granted", "denied")):
-        ended = " and ".join(sorted(said)) or "no decision"
+    final = [str(entry.body.get("outcome")) for entry in entries if entry.kind in FINAL]
+    possible = AFTER.get(final[-1], set()) if final else UNDECIDED
+    if not final and wish.kind == TRAINING:
+        possible = UNDECIDED | {"denied"}  # one that waited when its asker's access was revoked
+    if wish.status not in possible:
+        ended = final[-1] if final else "no decision"
         raise _departs(WISHES, wish.id, f"it is said to be {wish.status}, and the chain records {ended}")
 
 

@@ -71,14 +71,17 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
 class _Pack:
     """A zip that notes what is written into it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], made_at: datetime) -> None:
+        self._at = made_at
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
         self.files: dict[str, FileFact] = {}
 
     def add(self, name: str, parts: Iterable[bytes]) -> bytes:
         """Write a file and return its digest."""
         told, size = hashlib.sha256(), 0
-        with self._zip.open(name, "w", force_zip64=True) as into:
+        told_of = zipfile.ZipInfo(name, self._at.timetuple()[:6])
+        told_of.compress_type = zipfile.ZIP_DEFLATED
+        with self._zip.open(told_of, "w", force_zip64=True) as into:
             for part in parts:
                 into.write(part)
                 told.update(part)
@@ -108,7 +111,7 @@ def _write(file: IO[bytes], node: Node, session: Session, row: ProjectRow) -> No
         wishes = [gather.wish(session, each, about) for each, about in _about(asked, entries)]
         releases, rounds = gather.releases(session, row.id), gather.rounds(session, row.id)
         facts = gather.facts(session, row, found, _spoken_of(entries, wishes))
-        pack = _Pack(file)
+        pack = _Pack(file, made_at)
         shown = Shown(
             node_id=node.node_id,
             node_name=node.settings.name,
