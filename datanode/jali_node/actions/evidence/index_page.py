@@ -16,7 +16,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1 { font-size: 1.6rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #cfd6e0 } h3 { margin: 2rem 0 .3rem }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #e4e9f0 }
-.facts td:first-child { width: 11rem } td { overflow-wrap: anywhere } code { font-size: .85em; overflow-wrap: anywhere } .quiet { color: #5b6675 }
+td { overflow-wrap: anywhere } code { font-size: .85em; overflow-wrap: anywhere } .quiet { color: #5b6675 }
+.facts td:first-child { width: 11rem }
 """.strip()
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
