@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from jali.node import Node
 from jali.transport import Transport
+from jali.wire.signin import Acceptance, SessionToken
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -61,13 +64,24 @@ class Clinic:
     owner_token: str = field(repr=False)
     scientist_token: str = field(repr=False)
 
-    @property
+    @cached_property
     def scientist(self) -> Node:
         return Node(Transport(self.node, self.scientist_token))
 
-    @property
+    @cached_property
     def owner(self) -> Node:
         return Node(Transport(self.node, self.owner_token))
+
+    def comes_in(self, name: str, role: str) -> str:
+        """Return the token of somebody new, who has just taken up an invitation."""
+        people = self.owner.owner.people
+        taken_up = Acceptance(invitation=people.invite(people.add(name, role)).text, password="the heron eats at noon")
+        with closing(Transport(self.node)) as way:
+            return way.post("/v1/sign-in/invitation", taken_up, SessionToken).token
+
+    def close(self) -> None:
+        for signed_in in (self.scientist, self.owner):
+            signed_in.transport.close()
 
 
 def typed(folder: Path, *arguments: str | Path) -> str:
@@ -104,7 +118,9 @@ def clinic(tmp_path_factory: pytest.TempPathFactory, running_provider: Any) -> I
     trusted = json.dumps({"uni": running_provider.settings})
     node, node_url = served("node", "serve", "--folder", folder, JALI_NODE_OIDC=trusted)
     portal, portal_url = served("portal", "--node", node_url)
-    yield Clinic(node_url, portal_url, owner, scientist)
+    opened = Clinic(node_url, portal_url, owner, scientist)
+    yield opened
+    opened.close()
     for process in (portal, node):
         with process:
             assert process.stdin is not None
@@ -140,9 +156,9 @@ class Visitor:
         if parts.scheme not in ("data", "blob"):
             self.hosts.add(parts.hostname or url)
 
-    def sign_in(self) -> None:
+    def sign_in(self, token: str = "") -> None:
         self.page.goto(self.clinic.portal)
-        self.page.get_by_label("Your API token").fill(self.clinic.owner_token)
+        self.page.get_by_label("Your API token").fill(token or self.clinic.owner_token)
         self.page.get_by_role("button", name="Sign in by token").click()
         self.page.get_by_role("heading", name="Inbox").wait_for()
 
@@ -150,6 +166,12 @@ class Visitor:
     def readable(self) -> str:
         """Everything that a page's own scripts could read of its storage and cookies."""
         return json.dumps(self.page.evaluate("[document.cookie, {...localStorage}, {...sessionStorage}]"))
+
+    def go(self, address: str, heading: str) -> None:
+        """Open a page and wait until all of it is drawn."""
+        self.page.goto(f"{self.clinic.portal}{address}")
+        self.page.get_by_role("heading", name=heading).first.wait_for()
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
     def open(self, request_id: str) -> None:
         self.page.goto(f"{self.clinic.portal}/request?id={request_id}")

@@ -1,5 +1,6 @@
 """Whose browser this is, and when and where they are."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,17 @@ def desk() -> Desk:
     Raises:
         NotSignedIn: nobody is, or not any more.
     """
-    found = reception.of_this_process().desk(cookie())
+    return _desk(cookie())
+
+
+def desk_kept() -> Callable[[], Desk]:
+    """Return a way to the same desk for what runs when no page does, such as a download; no cookie is seen there."""
+    mine = cookie()
+    return lambda: _desk(mine)
+
+
+def _desk(session: str | None) -> Desk:
+    found = reception.of_this_process().desk(session)
     if found is None:
         raise errors.NotSignedIn("the session is over")
     return found

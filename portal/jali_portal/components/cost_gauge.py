@@ -24,10 +24,10 @@ def draw(cost: Cost, what: str = "quota") -> None:
 def alone(cost: Cost, what: str = "quota") -> None:
     """Draw the cost for whoever reads and does not decide."""
     with st.container(border=True):
-        st.subheader("Privacy cost", anchor=False)
+        markup.section("Privacy cost")
         draw(cost, what)
     with st.container(border=True):
-        st.subheader("Not decided yet", anchor=False)
+        markup.section("Not decided yet")
         markup.quiet(wording.AUDITORS_READ)
 
 

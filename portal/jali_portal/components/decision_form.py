@@ -7,7 +7,7 @@ import streamlit as st
 from jali import errors
 from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_portal import wording, words
-from jali_portal.components import cost_gauge
+from jali_portal.components import cost_gauge, markup
 from jali_portal.components.outcome import Outcome, told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels.cost import Cost
@@ -29,10 +29,10 @@ def draw(desk: "DeskNow", request: AccessRequest, cost_of: "CostOf", cap: float)
         cap: the most that may be granted.
     """
     with st.container(border=True):
-        st.subheader("Privacy cost", anchor=False)
+        markup.section("Privacy cost")
         place = st.container()
     with st.container(border=True):
-        st.subheader("Your decision", anchor=False)
+        markup.section("Your decision")
         choice = st.segmented_control(
             "Decision", (GRANT, CHANGES, DENY), default=GRANT, required=True, key=f"choice-{request.id}",
             label_visibility="collapsed", width="stretch",
@@ -83,7 +83,7 @@ def _send_form(desk: "DeskNow", request: AccessRequest, choice: str, quota: floa
     key = f"reason-{request.id}"
     button = {GRANT: _granting(request, quota, days), CHANGES: "Ask for these changes", DENY: "Deny the request"}
     label = {GRANT: "Note to the asker (optional)", CHANGES: "What to change, which the asker reads"}
-    with st.form(f"decide-{request.id}", border=False):
+    with st.form(f"decide-{request.id}", border=False, enter_to_submit=False):
         st.text_area(
             label.get(choice, "Reason, which the asker reads"), max_chars=REASON_CHARS, key=key,
             height=80 if choice == GRANT else 120,

@@ -55,17 +55,17 @@ def draw(desk: DeskNow, found: Sheet, facts: Facts) -> None:
                 _end(desk, found, facts)
     _members(desk, found, facts, owns)
     with st.container(border=True):
-        st.subheader("Grants", anchor=False)
+        markup.section("Grants")
         if found.grants:
             heads = ("Who", "Dataset", "Quota spent", "Of the cap", "Until", "State")
             markup.table(heads, [(g.person, g.dataset, g.quota, g.share, g.until, g.state) for g in found.grants])
         else:
             markup.quiet("Nothing has been granted for it.")
     with st.container(border=True):
-        st.subheader("Requests", anchor=False)
+        markup.section("Requests")
         _wishes(found)
     with st.container(border=True):
-        st.subheader("Releases", anchor=False)
+        markup.section("Releases")
         _releases(found)
 
 
@@ -74,7 +74,7 @@ def evidence(desk: DeskNow, project: Project) -> None:
     with st.container(border=True):
         text, button = st.columns([3, 1], vertical_alignment="center")
         with text:
-            st.subheader("Evidence", anchor=False)
+            markup.section("Evidence")
             markup.quiet(wording.EVIDENCE_IS)
         button.download_button(
             "Download the evidence",
@@ -88,7 +88,7 @@ def evidence(desk: DeskNow, project: Project) -> None:
 
 def _members(desk: DeskNow, found: Sheet, facts: Facts, owns: bool) -> None:
     with st.container(border=True):
-        st.subheader("Members", anchor=False)
+        markup.section("Members")
         if not found.members:
             markup.quiet("Nobody belongs to it yet.")
         for member in found.members:

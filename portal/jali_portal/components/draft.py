@@ -48,7 +48,7 @@ def earlier(versions: list[PolicyVersion]) -> None:
 def propose(desk: DeskNow, version: PolicyVersion, now: datetime, zone: tzinfo) -> None:
     """Draw the editor and, once a text was tried, what was found; for owners."""
     with st.container(border=True):
-        st.subheader("Propose another", anchor=False)
+        markup.section("Propose another")
         with st.form("propose", border=False, enter_to_submit=False):
             st.text_area(
                 "The policy, in TOML", version.text, key=TEXT, height=LINES_HIGH, max_chars=policy.TEXT_MAX

@@ -6,7 +6,7 @@ import streamlit as st
 
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording, words
-from jali_portal.components import cost_gauge
+from jali_portal.components import cost_gauge, markup
 from jali_portal.components.decision_form import CHANGES, DENY, REASON_CHARS, sent
 from jali_portal.components.outcome import Outcome, told
 from jali_portal.desk import Desk
@@ -19,10 +19,10 @@ OUTCOMES = {APPROVE: JobStatus.APPROVED, CHANGES: JobStatus.CHANGES_ASKED, DENY:
 def draw(desk: Callable[[], Desk], job: Job, cost: Cost) -> None:
     """Draw the cost and, below it, the decision."""
     with st.container(border=True):
-        st.subheader("Privacy cost", anchor=False)
+        markup.section("Privacy cost")
         cost_gauge.draw(cost, "training")
     with st.container(border=True):
-        st.subheader("Your decision", anchor=False)
+        markup.section("Your decision")
         told(job.id)
         choice = st.segmented_control(
             "Decision", tuple(OUTCOMES), default=APPROVE, required=True, key=f"choice-{job.id}",
@@ -31,7 +31,7 @@ def draw(desk: Callable[[], Desk], job: Job, cost: Cost) -> None:
         key = f"reason-{job.id}"
         label = {APPROVE: "Note to the asker (optional)", CHANGES: "What to change, which the asker reads"}
         button = {APPROVE: f"Approve {words.epsilon(job.quote.price)}", CHANGES: "Ask for these changes"}
-        with st.form(f"decide-{job.id}", border=False):
+        with st.form(f"decide-{job.id}", border=False, enter_to_submit=False):
             st.text_area(
                 label.get(str(choice), "Reason, which the asker reads"), max_chars=REASON_CHARS, key=key, height=90
             )

@@ -26,8 +26,13 @@ def title(text: str) -> None:
 
 
 def heading(text: str) -> None:
-    """Draw a heading whose text may come from anybody."""
-    show(f'<h3 class="j-heading">{escape(text)}</h3>')
+    """Draw a card's heading whose text may come from anybody."""
+    show(f'<h2 class="j-heading">{escape(text)}</h2>')
+
+
+def section(text: str, level: int = 2) -> None:
+    """Draw what a part of the page is about; the level is 3 inside of a card that has a heading."""
+    show(f'<h{level} class="j-section">{escape(text)}</h{level}>')
 
 
 def lead(text: str) -> None:

@@ -133,7 +133,7 @@ def bar(purse: Purse) -> str:
 
 
 def _datasets(purse: Purse, stops: Stops) -> None:
-    st.subheader("Datasets", anchor=False)
+    markup.section("Datasets", level=3)
     for table in purse.tables:
         text, button = st.columns([5, 1], vertical_alignment="center")
         with text:
@@ -145,7 +145,7 @@ def _datasets(purse: Purse, stops: Stops) -> None:
 
 
 def _grants(purse: Purse, stops: Stops) -> None:
-    st.subheader("Who spent it", anchor=False)
+    markup.section("Who spent it", level=3)
     if not purse.open:
         markup.quiet(wording.NO_GRANTS)
     else:

@@ -39,7 +39,7 @@ def told(key: str) -> None:
 def add(desk: DeskNow) -> None:
     """Draw the form for somebody new."""
     with st.container(border=True):
-        st.subheader("Add a person", anchor=False)
+        markup.section("Add a person")
         told("add")
         with st.form("add", border=False):
             st.text_input("Name", max_chars=NAME_MAX, key="add-name")
@@ -52,7 +52,7 @@ def change(desk: DeskNow, present: Sequence[Person]) -> None:
     """Draw the choice of somebody, and what may be done."""
     names = {person.id: person.name for person in present}
     with st.container(border=True):
-        st.subheader("Change somebody", anchor=False)
+        markup.section("Change somebody")
         told("change")
         chosen = st.selectbox("Person", list(names), format_func=names.__getitem__, key="change-person")
         what = st.segmented_control(

@@ -44,7 +44,7 @@ def draw(desk: "DeskNow", wish: AccessRequest | Job, summary: Callable[[], None]
 def checks(found: tuple[Check, ...]) -> None:
     """Draw what was checked; the words say what the colours say."""
     with st.container(border=True):
-        st.subheader("Checks", anchor=False)
+        markup.section("Checks")
         markup.checks([(check.fine, check.text) for check in found])
         markup.quiet(wording.CHECKS_INFORM)
 
@@ -59,7 +59,7 @@ def _changes(desk: Desk, wish: AccessRequest | Job) -> None:
             key=f"since-{wish.id}",
         )  # fmt: skip
         found = talk.differences(desk.changes(wish.id, since, wish.revision))
-        st.subheader(found.title, anchor=False)
+        markup.section(found.title)
         if found.rows:
             markup.table(found.heads, found.rows)
         else:

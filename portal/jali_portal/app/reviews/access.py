@@ -36,16 +36,16 @@ def draw(request_id: str) -> None:
 
 def _summary(desk: Desk, request: AccessRequest, page: view.Access, money: "Money | None") -> None:
     with st.container(border=True):
-        st.subheader("The request", anchor=False)
+        markup.section("The request")
         markup.facts(page.facts)
     with st.container(border=True):
-        st.subheader("Purpose, in the asker's words", anchor=False)
+        markup.section("Purpose, in the asker's words")
         st.text(page.purpose, width="stretch")
     if money is not None and request.status.is_open:
         found = money.cost_of(min(request.epsilon, max(money.cap, 0.0)) or request.epsilon)
         tabs.checks(checks.of_request(request, desk.requests(), found, visit.now()))
     with st.container(border=True):
-        st.subheader("What is asked for", anchor=False)
+        markup.section("What is asked for")
         markup.lead(f"{page.breadth}.")
         if page.statistics:
             markup.quiet(f"Statistics: {words.listed(page.statistics)}.")
@@ -85,7 +85,7 @@ def _decision(desk: Desk, request: AccessRequest, page: view.Access, money: Mone
     if request.status is not RequestStatus.SUBMITTED:
         with st.container(border=True):
             waits = request.status is RequestStatus.CHANGES_ASKED
-            st.subheader("Waits for the asker" if waits else "Decided", anchor=False)
+            markup.section("Waits for the asker" if waits else "Decided")
             told(request.id)
             markup.facts(page.decision)
     elif money is None:

@@ -36,22 +36,22 @@ def draw(job_id: str) -> None:
 
 def _summary(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
     with st.container(border=True):
-        st.subheader("The job", anchor=False)
+        markup.section("The job")
         markup.facts(page.facts)
     with st.container(border=True):
-        st.subheader("Purpose, in the asker's words", anchor=False)
+        markup.section("Purpose, in the asker's words")
         st.text(page.purpose, width="stretch")
     if price is not None and job.status.is_open:
         tabs.checks(checks.of_job(job, price, visit.now()))
     with st.container(border=True):
-        st.subheader("What the model is shown", anchor=False)
+        markup.section("What the model is shown")
         markup.facts(page.reads)
     with st.container(border=True):
-        st.subheader("The model", anchor=False)
+        markup.section("The model")
         markup.quiet(wording.MODEL_IS_DATA)
         model_graph.draw(page.graph)
     with st.container(border=True):
-        st.subheader("How it is trained", anchor=False)
+        markup.section("How it is trained")
         markup.facts(page.how)
         markup.quiet(wording.TRAINING_IS_IDEALISED)
 
@@ -77,12 +77,12 @@ def _decision(desk: Desk, job: Job, page: view.TrainingPage, price: Cost | None)
             job_decision.draw(visit.desk, job, price)
         return
     with st.container(border=True):
-        st.subheader("Waits for the asker" if job.status.is_open else "Decided", anchor=False)
+        markup.section("Waits for the asker" if job.status.is_open else "Decided")
         told(job.id)
         markup.facts(page.decision)
     if job.status in LIVE:
         with st.container(border=True):
-            st.subheader("Progress", anchor=False)
+            markup.section("Progress")
             _progress(job.id)
 
 

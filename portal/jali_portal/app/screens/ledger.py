@@ -1,7 +1,5 @@
 """The ledger: the populations' accounts, the entries, and their verification."""
 
-import streamlit as st
-
 from jali_portal import wording
 from jali_portal.app import visit
 from jali_portal.components import accounts, chain, markup
@@ -14,10 +12,10 @@ book = desk.accounts()
 for population in desk.populations():
     accounts.draw(ledger.account_card(population, book.account(population.account), visit.now()), visit.zone())
 
-st.subheader("Verification", anchor=False)
+markup.section("Verification")
 chain.verification(visit.desk)
 
-st.subheader("Entries", anchor=False)
+markup.section("Entries")
 markup.quiet(wording.LEDGER_IS_PSEUDONYMOUS)
 after, limit = ledger.window(book.entries, chain.page(book.entries))
 entries = desk.ledger_page(after, limit).entries if limit else ()

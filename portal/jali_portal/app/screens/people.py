@@ -23,7 +23,7 @@ if desk.me.role is Role.OWNER:
         roster.add(visit.desk)
     with right:
         roster.change(visit.desk, found.present)
-st.subheader("Your tokens and sessions", anchor=False)
+markup.section("Your tokens and sessions")
 markup.quiet(wording.TOKENS_ARE)
 own = desk.account.tokens()
 roster.own_tokens(visit.desk, own, view.tokens(own, visit.now(), visit.zone()))

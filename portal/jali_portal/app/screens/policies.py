@@ -14,7 +14,7 @@ markup.quiet(wording.POLICIES_ARE)
 told(draft.ABOUT)
 version, versions = desk.owner.policy(), desk.owner.policies()
 with st.container(border=True):
-    st.subheader("In force", anchor=False)
+    markup.section("In force")
     markup.quiet(policies.in_force(version, desk.people.all(), visit.now(), visit.zone()))
     draft.shown(version)
     if len(versions) > 1:

@@ -24,4 +24,4 @@ if chosen is not None:
     found = projects.sheet(chosen, facts, desk.people.all(), visit.now(), visit.zone())
     dossier.draw(visit.desk, found, facts)
     if desk.owns or desk.audits:
-        dossier.evidence(visit.desk, chosen)
+        dossier.evidence(visit.desk_kept(), chosen)
