@@ -95,6 +95,9 @@ def test_the_command_says_what_remains_and_the_last_owner_stays(lived_in: Any) -
     again = CliRunner().invoke(node_commands, [*asked, pseudonym, "--also", "dana"], catch_exceptions=False)
     assert f"{pseudonym} now, in 1 texts" in again.output
     add_person(house.node, "Dana Scientist", "data_scientist")  # the name is free again, and means somebody new
+    with pytest.raises(errors.InvalidRequest, match="a word that the node's policies are made of"):
+        house.sdk(house.owner).owner.people.erase(house.extra["dana"], also=["ask"])
+    assert house.sdk(house.owner).owner.policy().text.count('"ask"') == 1
     with pytest.raises(errors.AccessDenied):
         house.sdk(_token(house, "Dana Scientist")).owner.people.erase(house.extra["dana"])
 

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from jali.wire.person import Erasure
+from jali.wire.policy import Policy, PolicyInvalid, parsed
 from jali_node import audit
 from jali_node.actions.people.change_person import LAST_OWNER
 from jali_node.actions.people.show_people import shown
@@ -54,12 +55,11 @@ TEXTS: tuple[tuple[Any, str], ...] = (
     (ProjectRow, "name"),
     (ProjectRow, "purpose"),
     (ProjectRow, "agreement"),
-    (PolicyRow, "text"),
     (JudgedRow, "rule"),
     (TokenRow, "name"),
 )
-"""Columns of text that people wrote. Purposes of wishes and the bodies of notices stand apart: those are bound to
-digests, these are JSON."""
+"""Columns of text that people wrote. Apart stand purposes of wishes, which are bound to digests; bodies of notices,
+which are JSON; and policies, whose own words are no names."""
 
 
 @dataclass
@@ -173,7 +173,28 @@ def _clean_texts(session: Session, eraser: Eraser) -> None:
             _set(row, name, eraser.cleaned)
     for notice in session.scalars(select(NoticeRow)):
         _set(notice, "body", lambda text: _dumped(eraser.cleaned_json(json.loads(text))))
+    for policy in session.scalars(select(PolicyRow)):
+        _set(policy, "text", lambda text: _still_a_policy(text, eraser.cleaned(text)))
     session.flush()
+
+
+def _still_a_policy(before: str, after: str) -> str:
+    """Return a policy's cleaned text, if it says the same of somebody of another name."""
+    if after == before:
+        return after
+    try:
+        was, now = parsed(before), parsed(after)
+    except PolicyInvalid as error:
+        said = f"one of the names is a word that the node's policies are made of ({error.detail}); leave it out"
+        raise InvalidRequest(said, field="also") from error
+    if _without_names(was) != _without_names(now):
+        raise InvalidRequest("without one of the names the node's policies would say something else", field="also")
+    return after
+
+
+def _without_names(policy: Policy) -> Any:
+    rules = [rule.model_dump(exclude={"name", "reason", "persons", "projects"}) for rule in policy.rules]
+    return policy.approval, rules
 
 
 def _set(row: Any, name: str, clean: Callable[[str], str]) -> None:
