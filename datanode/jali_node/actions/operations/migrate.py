@@ -1,9 +1,14 @@
 """The database's schema, brought to what this release needs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from jali_node.errors import NodeUnavailable
 from jali_node.store.database import Database
@@ -11,12 +16,47 @@ from jali_node.store.database import Database
 
 def migrate(database: Database) -> str:
     """Apply all migrations that ship with this release, and return the revision reached."""
+    return upgrade(database, "head")
+
+
+def upgrade(database: Database, revision: str) -> str:
+    """Apply the migrations up to a revision, all or none of them, and return the newest there is.
+
+    Raises:
+        NodeUnavailable: a key would lead nowhere afterwards; nothing was changed.
+    """
     config = _config()
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, _tables_may_be_copied(connection):
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
+        _refuse_unless_keys_hold(connection)
         connection.commit()
     return _head(config)
+
+
+@contextmanager
+def _tables_may_be_copied(connection: Connection) -> Iterator[None]:
+    """Let SQLite, which changes a table by copying it and removing the old one, do so where others refer to it.
+
+    It does as its documentation says: keys are not enforced meanwhile, and are checked before the commit.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection  # outside of a transaction: within one it would do nothing
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _refuse_unless_keys_hold(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = {str(row[0]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")}
+        if broken:
+            raise NodeUnavailable(f"keys of table {', '.join(sorted(broken))} would lead nowhere; nothing was changed")
 
 
 def refuse_unless_migrated(database: Database) -> None:
