@@ -1,13 +1,13 @@
 """A remote dataset: what is known of it, and what may be asked."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from jali import access, errors
-from jali.eda import answer, facts, markup, mock
+from jali.eda import answer, facts, markup, mock, shown
 from jali.eda.budget import BudgetView
 from jali.eda.desk import Desk
 from jali.eda.facts import Facts, Price
@@ -18,10 +18,18 @@ from jali.eda.remote import Remote
 from jali.eda.view import View
 from jali.estimates import Row
 from jali.wire.dataset import Dataset
+from jali.wire.jobs.train import JobQuote
 from jali.wire.mock import MockKind, MockRows
 from jali.wire.request import AccessRequestForm, BudgetRequestForm, RequestKind
 from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from jali.training.job import TrainingJob
+    from jali.training.quotes import QuoteText
+    from jali.wire.features import Way
 
 _GLANCE_TIMEOUT_S = 3.0
 """How long printing waits for the budget."""
@@ -172,6 +180,57 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
             epsilon=facts.price(epsilon).epsilon,
         )
         return access.submitted(self._remote.transport, form)
+
+    def train(self, model: "Module", **training: Any) -> "TrainingJob":
+        """Submit a model to be trained with DP-SGD beside the rows; free until the owner approves.
+
+        Args:
+            model: a `torch.nn.Module`; it travels as data, never as code. `jali.training.shelf` has some.
+            training: see `jali.training.wishes.wish`: target, features, epsilon, epochs, and how to step. With
+                `held_out=0.2` a fifth of the rows measures the model, at a price of its own.
+
+        Raises:
+            NotTransportable: the model cannot travel as data; it names the line.
+            UnknownColumn, WrongColumnType, BoundsUnknown: a column will not do; found here, before anything is sent.
+            GraphRefused, EpsilonTooSmall, InvalidRequest: what the node refuses.
+
+        Example::
+
+            job = visits.train(model, target="income", features=["age", "site"], epsilon=1.0, epochs=20)
+            model = job.wait(timeout_s=3600).model()
+        """
+        from jali.training import job, wishes  # needs jali[train]
+
+        return job.submitted(self._remote, wishes.wish(*self._place(), model, **training))
+
+    def training_quote(self, model: "Module", **training: Any) -> "QuoteText":
+        """Return what `train` with the same arguments would cost; free, and no row is read."""
+        from jali.training import quotes, wishes  # needs jali[train]
+
+        form = wishes.wish(*self._place(), model, **training)
+        quote = self._remote.transport.post("/v1/jobs/quotes", form, JobQuote)
+        return quotes.QuoteText(form.training, {self._remote.info.name: quote})
+
+    def job(self, job_id: str) -> "TrainingJob":
+        """Return a training job that was submitted before, to go on with it; free.
+
+        Raises:
+            UnknownResource: there is none, or it is somebody else's, or for another dataset.
+        """
+        from jali.training import job
+
+        return job.found(self._remote, job_id)
+
+    def feature_names(self, features: "Sequence[str | Way]") -> tuple[str, ...]:
+        """Return the numbers that columns become for a model, in order: as many as its inputs; free.
+
+        Raises:
+            UnknownColumn, WrongColumnType, BoundsUnknown: a column cannot be shown; it is named.
+        """
+        return shown.feature_names(self._remote.facts, features)
+
+    def _place(self) -> tuple[Facts, Dataset, str]:
+        return self._remote.facts, self.card, self._remote.project(None).id
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), *self._facts(), self._budget_text(), "", self._schema_text(), "", _HELP])

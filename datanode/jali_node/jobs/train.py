@@ -2,17 +2,21 @@
 
 import base64
 import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from jali.wire.dataset import Column, ColumnType
-from jali.wire.features import feature_count
+from jali.wire.features import Ids, Way, column_of, id_count, names_of, way_of
 from jali.wire.jobs.train import JobForm, Training
 from jali.wire.money import to_fixed
+from jali.wire.targets import Aim, misfit, outputs_of
 from jali_node.engine.warehouse import Snapshot, Warehouse
-from jali_node.errors import BoundsUnknown, ExtraMissing, InvalidRequest
+from jali_node.errors import BoundsUnknown, ExtraMissing, InvalidRequest, WrongColumnType
 from jali_node.ledger.terms import Terms
-from jali_node.statistics.columns import bounded, named
+from jali_node.statistics.columns import Columns, named
+from jali_node.training import parts
 from jali_node.training.plan import TrainingPlan
-from jali_node.training.tensors import Reading
+from jali_node.training.tensors import Reading, aim_facts
 
 NEEDS = ("torch", "opacus", "safetensors", "dbos")
 
@@ -25,27 +29,19 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
         EpsilonTooSmall: no noise is large enough.
     """
     by_name = {column.name: column for column in columns}
-    features = [named(by_name, name, f"training.features.{i}") for i, name in enumerate(training.features)]
-    for i, column in enumerate(features):
-        if column.type is not ColumnType.CATEGORY and column.bounds is None:
-            raise BoundsUnknown(
-                f"column {column.name} has no public bounds; ask its owner to declare them",
-                field=f"training.features.{i}",
-            )
-    bounded(by_name, training.target.column, "training.target.column")
-    if len(set(training.features)) != len(training.features) or training.target.column in training.features:
+    shown = [_shown(by_name, feature, f"training.features.{i}") for i, feature in enumerate(training.features)]
+    target = _target(by_name, training.target)
+    if len(training.columns) <= len(training.features):
         raise InvalidRequest(
             "each feature may be given once, and the target is not one of them", field="training.features"
         )
-    width = feature_count(features)
-    if training.graph.features != width:
+    _refuse_other_shape(training, shown, target)
+    taught = int(units * (1 - training.held_out))
+    if training.batch > taught:
+        held = f" less those held out ({training.held_out:.0%})" if training.held_out else ""
         raise InvalidRequest(
-            f"expected a graph of {width} inputs for these features, got {training.graph.features}",
-            field="training.graph.features",
-        )
-    if training.batch > units:
-        raise InvalidRequest(
-            f"expected batch <= {units}, the population's public figure, got {training.batch}", field="training.batch"
+            f"expected batch <= {taught}, the population's public figure{held}, got {training.batch}",
+            field="training.batch",
         )
     return TrainingPlan.of(
         epsilon=to_fixed(training.epsilon),
@@ -56,7 +52,62 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
         steps=training.steps,
         clip_norm=training.clip_norm,
         learning_rate=training.learning_rate,
+        held_out=training.held_out,
+        metrics_epsilon=to_fixed(training.metrics_epsilon) if training.metrics_epsilon else 0,
+        aim=aim_facts(training.target, target),
     )
+
+
+Shown = tuple[Way, Column]
+
+
+def _shown(by_name: Columns, feature: str | Way, field: str) -> Shown:
+    column = named(by_name, column_of(feature), field)
+    numbers = column.type in (ColumnType.INTEGER, ColumnType.NUMBER)
+    if numbers and column.bounds is None:
+        said = f"column {column.name} has no public bounds; ask its owner to declare them"
+        raise BoundsUnknown(said, field=field)
+    try:
+        return way_of(feature, column), column
+    except ValueError as error:
+        raise WrongColumnType(str(error), field=field) from error
+
+
+def _target(by_name: Columns, target: Aim) -> Column:
+    column = named(by_name, target.column, "training.target.column")
+    if why := misfit(target, column):
+        wrong = BoundsUnknown if "bounds" in why else WrongColumnType
+        raise wrong(why, field="training.target.column")
+    return column
+
+
+def _refuse_other_shape(training: Training, shown: list[Shown], target: Column) -> None:
+    """Refuse a graph whose inputs, outputs or ids are not those of the columns."""
+    names = [(name, way, column) for way, column in shown for name in names_of(way, column)]
+    graph, outputs = training.graph, outputs_of(training.target, target)
+    if graph.features != len(names):
+        raise InvalidRequest(
+            f"expected a graph of {len(names)} inputs for these features, got {graph.features}",
+            field="training.graph.features",
+        )
+    if graph.out_features != outputs:
+        raise InvalidRequest(
+            f"expected a graph of {outputs} output(s) for {training.target.describe()}, got {graph.out_features}",
+            field="training.graph.output",
+        )
+    for place, known in graph.ids.items():
+        name, way, column = names[place]
+        if not isinstance(way, Ids):
+            raise InvalidRequest(
+                f"an embedding reads input {place}, {name}, which holds no ids; show the column as ids",
+                field="training.features",
+            )
+        if id_count(way, column) > known:
+            raise InvalidRequest(
+                f"an embedding of {known} ids reads {name}, which has {id_count(way, column)}, that of missing ones "
+                "included",
+                field="training.graph",
+            )
 
 
 def refuse_if_this_node_cannot_train() -> None:
@@ -93,31 +144,58 @@ def check_weights(training: str, weights: str) -> None:
     graph_check.check(Training.model_validate_json(training).graph, base64.b64decode(weights))
 
 
-def rounds_of(training: str) -> int:
-    """Return how many rounds a stored training has."""
-    return Training.model_validate_json(training).rounds
+def last_of(training: str) -> int:
+    """Return the number of a stored training's last step: its last round, or the measurement behind it."""
+    return Training.model_validate_json(training).last
 
 
-def run(
-    warehouse: Warehouse,
-    source: Snapshot,
-    training: Training,
-    plan: TrainingPlan,
-    weights: bytes,
-) -> bytes:
-    """Train one charged round in a process of its own, and return the new weights. Whatever fails, raises."""
+@dataclass(frozen=True)
+class Work:
+    """What a charged step of a job is made of; `key` decides which rows are held out."""
+
+    training: Training
+    plan: TrainingPlan
+    weights: bytes
+    key: bytes
+
+
+def run(warehouse: Warehouse, source: Snapshot, work: Work, *, measure: bool) -> str:
+    """Do one charged step in a process of its own, and return its reply as it is stored. Whatever fails, raises.
+
+    Returns:
+        the new weights in base64, or the metrics as JSON.
+    """
+    from jali_node.sandbox import round
     from jali_node.sandbox.limits import Limits
-    from jali_node.sandbox.round import run_round
 
+    training, plan = work.training, work.plan
     by_name = {column.name: column for column in source.columns}
-    reading = Reading(
-        tuple(by_name[name] for name in training.features), by_name[training.target.column], training.target
-    )
-    return run_round(training.graph, weights, plan, reading.rows(warehouse.rows(source, reading.columns)), Limits())
+    features = tuple(by_name[column_of(feature)] for feature in training.features)
+    reading = Reading(features, by_name[training.target.column], training.target, training.features)
+    values = warehouse.rows(source, reading.columns)
+    if plan.held_out:
+        aside = parts.held_out([values[column.name] for column in reading.columns], plan.held_out, work.key)
+        values = parts.kept(values, aside if measure else ~aside)
+    rows = reading.rows(values)
+    if measure:
+        return _measured(plan, round.measure(training.graph, work.weights, plan, rows, Limits()))
+    return _written(round.run_round(training.graph, work.weights, plan, rows, Limits()))
 
 
-def run_of_nothing(training: Training, plan: TrainingPlan, weights: bytes) -> bytes:
-    """Return the noised update of an empty table: the round's reply where its rows could not be trained on."""
+def run_of_nothing(work: Work, *, measure: bool) -> str:
+    """Return the reply of an empty table, with its noise: the step's where its rows could not be used."""
     from jali_node.sandbox.round import run_round_of_nothing
 
-    return run_round_of_nothing(training.graph, weights, plan)
+    if measure:
+        return _measured(work.plan, None)
+    return _written(run_round_of_nothing(work.training.graph, work.weights, work.plan))
+
+
+def _measured(plan: TrainingPlan, totals: Sequence[int] | None) -> str:
+    from jali_node.training import measure
+
+    return measure.noised(totals or [0] * measure.SUMS, plan).model_dump_json()
+
+
+def _written(weights: bytes) -> str:
+    return base64.b64encode(weights).decode()

@@ -40,6 +40,12 @@ def repeated(cost: Charge, times: int) -> Charge:
     return Charge(tuple(min(FIXED_MAX, times * rdp) for rdp in cost.rdp), times * cost.delta)
 
 
+def together(first: Charge, second: Charge) -> Charge:
+    """Return what two charges come to."""
+    costs = zip(first.rdp, second.rdp, strict=True)
+    return Charge(tuple(min(FIXED_MAX, sum(pair)) for pair in costs), first.delta + second.delta)
+
+
 def _divergence(event: Gaussian | Concentrated | PoissonSampled | SelfComposed, order: int) -> Fraction:
     """Return an event's Rényi divergence at an order (thousandths), or a little more, never less."""
     if isinstance(event, SelfComposed):

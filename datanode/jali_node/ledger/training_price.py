@@ -70,16 +70,20 @@ def noise_multiplier_for(epsilon: int, terms: Terms, q: float, steps: int, round
     return math.exp(_root(excess, low, high))
 
 
-def fitting_price(account: Account, q: float, noise_multiplier: float, steps: int, rounds: int) -> int:
+def fitting_price(
+    account: Account, q: float, noise_multiplier: float, steps: int, rounds: int, beside: Charge | None = None
+) -> int:
     """Return the dearest price (1e-12) at which a training that does not fit would, with more noise; 0 if none does.
 
     Args:
         noise_multiplier: of the one that does not.
+        beside: what the same job costs besides, which stays as it is.
     """
     low, width = math.log(noise_multiplier), 0.5
 
     def fits(log_noise: float) -> bool:
-        return account.fits(whole_charge(q, math.exp(log_noise), steps, rounds, account.terms))
+        cost = whole_charge(q, math.exp(log_noise), steps, rounds, account.terms)
+        return account.fits(accountant.together(cost, beside) if beside else cost)
 
     while not fits(low + width):
         if low + width > math.log(MOST_NOISE):

@@ -20,6 +20,7 @@ def about(node: ServingNode) -> NodeInfo:
         name=node.settings.name,
         wire=WIRE_VERSION,
         capabilities=CAPABILITIES,
+        portal=node.settings.notices.portal or "",
         sign_in=SignIn(
             password=node.settings.passwords,
             providers=tuple(

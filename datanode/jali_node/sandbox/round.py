@@ -1,12 +1,18 @@
 """One round of training in a cell: what a job calls. Needs `jali[train]`."""
 
+import json
+
 from jali.wire.graph import Graph
 from jali_node.sandbox import cell, task
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
 from jali_node.training import engine, interpreter, weights
+from jali_node.training.lattice import LATTICE, SUMS
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
+
+REPLY_MAX = 200
+"""Bytes that three sums take at most."""
 
 
 def run_round(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits) -> bytes:
@@ -28,6 +34,30 @@ def run_round(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits:
     except Exception:
         raise SandboxFailed("the worker's weights do not fit the graph") from None
     return finished.reply
+
+
+def measure(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits) -> list[int]:
+    """Return the exact sums of how a model does on rows, computed in a process of its own. They get noise elsewhere.
+
+    Args:
+        graph: the approved model.
+        data: its weights.
+        plan: whose `metrics_event` is charged and begun.
+        rows: those held out.
+        limits: of the process.
+
+    Raises:
+        SandboxFailed: no reply, or none of three sums of so many rows.
+    """
+    finished = cell.run(task.task(graph, data, plan, rows, measure=True), limits, REPLY_MAX)
+    try:
+        totals = [int(total) for total in json.loads(finished.reply)]
+    except (ValueError, TypeError):
+        raise SandboxFailed("the worker wrote something else than sums") from None
+    most = LATTICE * len(rows.target)
+    if len(totals) != SUMS or not all(abs(total) <= most for total in totals):
+        raise SandboxFailed("the worker's sums are not those of so many rows")
+    return totals
 
 
 def run_round_of_nothing(graph: Graph, data: bytes, plan: TrainingPlan) -> bytes:

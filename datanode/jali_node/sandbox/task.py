@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from jali.wire.graph import Graph
 from jali_node.sandbox import message
 from jali_node.training import engine, interpreter, weights
+from jali_node.training import sums as measured
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
 
 
-def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows) -> bytes:
-    """Return the message for a round; `data` is the weights that it begins with."""
-    header = {"graph": graph.model_dump(mode="json"), "plan": plan.record()}
+def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: bool = False) -> bytes:
+    """Return the message for a round, or for measuring; `data` is the weights that it begins with."""
+    header = {"graph": graph.model_dump(mode="json"), "plan": plan.record(), "measure": measure}
     arrays: dict[str, NDArray[Any]] = {
         "features": rows.features,
         "target": rows.target,
@@ -33,7 +34,8 @@ def warm_up(threads: int) -> None:
     begin = {name: np.zeros(shape, np.float32) for name, shape in graph.parameters.items()}
     rows = Rows(np.zeros((2, 16), np.float32), np.zeros(2, np.float32), np.ones(2, np.bool_))
     plan = TrainingPlan(1, 1, 1, 1.0, 2.0, 1.0, 1.0, 1.0)
-    done(task(graph, safetensors.numpy.save(begin), plan, rows))
+    for measure in (False, True):
+        done(task(graph, safetensors.numpy.save(begin), plan, rows, measure))
 
 
 def _one_of_each() -> list[dict[str, Any]]:
@@ -61,10 +63,13 @@ def _one_of_each() -> list[dict[str, Any]]:
 
 
 def done(task_bytes: bytes) -> bytes:
-    """Train the round that a message describes, and return the new weights."""
+    """Train the round that a message describes, and return the new weights; or measure, and return the sums."""
     header, data, arrays = message.unpacked(task_bytes)
     facts, found = json.loads(header), safetensors.numpy.load(arrays)
     graph = Graph.model_validate(facts["graph"])
     model = interpreter.interpret(graph, weights.read(graph, data))
     rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_))
-    return engine.train(model, rows, TrainingPlan(**facts["plan"]))
+    plan = TrainingPlan(**facts["plan"])
+    if facts["measure"]:
+        return json.dumps(measured.sums(model, rows, plan, engine.values_per_row(model))).encode()
+    return engine.train(model, rows, plan)

@@ -8,7 +8,6 @@ The guarantee is that of the mechanism over real numbers (`plan.NUMERICS`): sums
 and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,11 @@ from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 
 from jali.wire.graph import WEIGHT_MAX
+from jali.wire.targets import Loss
 from jali_node.training import weights
 from jali_node.training.gradients import Part, Recorder
 from jali_node.training.interpreter import Interpreted
+from jali_node.training.losses import losses_of
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
@@ -116,17 +117,19 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
     Raises:
         ValueError: the model is none that can be trained; this depends on the model alone.
     """
-    randomness = randomness or Randomness()
+    randomness, loss = randomness or Randomness(), Loss(plan.loss)
     with Recorder(model) as recorder, torch.random.fork_rng(devices=[]):
         flat, places = _flattened(model)
         optimizer = ClippingOptimizer(flat, plan, randomness)
         torch.manual_seed(randomness.seed())
-        recorder.parts(torch.zeros(2, rows.features.shape[1]), _losses(torch.zeros(2)))  # whatever fails, fails here
+        recorder.parts(
+            torch.zeros(2, rows.features.shape[1]), losses_of(loss, torch.zeros(2), plan.outputs)
+        )  # whatever fails, fails here
         for _ in range(plan.steps_per_round):
             optimizer.zero_grad()
             for chunk in _chunks(randomness.sample(len(rows.target), plan.q), model):
                 features, target, present = (torch.from_numpy(a[chunk]) for a in _arrays(rows))
-                optimizer.take_in(recorder.parts(features, _losses(target)), present, places)
+                optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
             optimizer.step()
             _hold_within_bounds(flat)
     return weights.write(model)
@@ -136,17 +139,6 @@ def train_of_nothing(model: nn.Module, width: int, plan: TrainingPlan, randomnes
     """Take the same steps over an empty table: the answer where rows could not be read or trained on."""
     nothing = Rows(np.zeros((0, width), np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
     return train(model, nothing, plan, randomness)
-
-
-def _losses(target: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return each row's binary cross-entropy, never their mean, in which a row's share depends on the others."""
-
-    def losses(output: Tensor) -> Tensor:
-        if output.shape != (len(target), 1):
-            raise ValueError(f"expected an output of shape ({len(target)}, 1), got {tuple(output.shape)}")
-        return nn.functional.binary_cross_entropy_with_logits(output[:, 0], target, reduction="none")
-
-    return losses
 
 
 def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:

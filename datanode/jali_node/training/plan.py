@@ -4,16 +4,20 @@ It is built from public facts alone: the form, the public number of units, the a
 torch is not needed.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from jali.wire.targets import Loss
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import training_price
-from jali_node.ledger.event import SelfComposed
+from jali_node.ledger.event import Event, Gaussian, SelfComposed
 from jali_node.ledger.terms import Terms
 
 NUMERICS = "idealised numerics"
 """Gradients are summed, and noise is added, in floating point: the guarantee is that of the real-number mechanism."""
+CLASSES = (Loss.LOGISTIC, Loss.CHOICE)
+"""Losses of models that tell classes; the others tell numbers."""
 CLIP_NORM_MIN = 1e-6
 """Below this, rounding in 32-bit floats is no longer small next to the norm."""
 
@@ -31,6 +35,12 @@ class TrainingPlan:
         clip_norm: no unit moves a step's summed gradient further than this, in the Euclidean norm.
         learning_rate: of plain gradient descent; it has no memory between steps.
         noise_multiplier: the noise's standard deviation in each coordinate, over `clip_norm`.
+        loss: how far a prediction is off; the target says which.
+        outputs: how many numbers the model answers for a row.
+        target_span: how far an error can reach on the target's scale, and target_unit what that is in its own unit.
+        held_out: the share of rows that measure and do not teach.
+        metrics_epsilon: the stand-alone price of measuring, in 1e-12; 0 where nothing is measured.
+        metrics_noise: the noise's scale over the L2 sensitivity of what is measured; 0 where nothing is.
     """
 
     epsilon: int
@@ -41,6 +51,13 @@ class TrainingPlan:
     clip_norm: float
     learning_rate: float
     noise_multiplier: float
+    loss: str = Loss.LOGISTIC
+    outputs: int = 1
+    target_span: float = 1.0
+    target_unit: float = 1.0
+    held_out: float = 0.0
+    metrics_epsilon: int = 0
+    metrics_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if not CLIP_NORM_MIN <= self.clip_norm < float("inf"):
@@ -55,6 +72,17 @@ class TrainingPlan:
     def round_event(self) -> SelfComposed:
         """What one round does to a privacy unit."""
         return training_price.round_event(self.q, self.noise_multiplier, self.steps_per_round)
+
+    @property
+    def metrics_event(self) -> Gaussian | None:
+        """What measuring does to a privacy unit, where it is asked for."""
+        return Gaussian(self.metrics_noise) if self.metrics_noise else None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What each step does to a privacy unit: all rounds, then the measurement."""
+        rounds = (self.round_event,) * self.rounds
+        return rounds if self.metrics_event is None else (*rounds, self.metrics_event)
 
     def record(self) -> dict[str, Any]:
         """Return the plan as JSON holds it; `TrainingPlan(**record)` is the same plan."""
@@ -72,6 +100,9 @@ class TrainingPlan:
         steps: int,
         clip_norm: float,
         learning_rate: float,
+        held_out: float = 0.0,
+        metrics_epsilon: int = 0,
+        aim: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return the plan whose whole price is at most epsilon, with as little noise as that allows.
 
@@ -84,13 +115,21 @@ class TrainingPlan:
             steps: in each round.
             clip_norm: the bound on each unit's gradient.
             learning_rate: of plain gradient descent.
+            held_out: the share of units that do not teach.
+            metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
+            aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
 
         Raises:
             InvalidRequest: the clip norm is too small for the arithmetic.
             EpsilonTooSmall: no noise is large enough.
         """
-        q = min(1.0, batch / units)
+        taught = units * (1 - held_out)
+        q = min(1.0, batch / taught)
         noise = training_price.noise_multiplier_for(epsilon, terms, q, steps, rounds)
         if training_price.whole_price(q, noise, steps, rounds, terms) > epsilon:
             raise RuntimeError("the noise that was found costs more than the price that it was found for")
-        return cls(epsilon, rounds, steps, q, q * units, clip_norm, learning_rate, noise)
+        plan = cls(epsilon, rounds, steps, q, q * taught, clip_norm, learning_rate, noise)
+        measured = training_price.noise_multiplier_for(metrics_epsilon, terms, 1.0, 1, 1) if metrics_epsilon else 0.0
+        return replace(
+            plan, held_out=held_out, metrics_epsilon=metrics_epsilon, metrics_noise=measured, **dict(aim or {})
+        )

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jali.wire.dataset import Column, ColumnType
-from jali.wire.features import Threshold, feature_count
+from jali.wire.features import Hashed, Ids, OneHot, Scaled, Way, bucket_of, names_of, way_of
+from jali.wire.targets import Aim, Amount, Choice, Count, Member, Threshold, loss_of, outputs_of
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What training reads: features (rows, width), target (rows,) of 0 and 1, and which rows have a target."""
+    """What training reads: features (rows, width), target (rows,) on its own scale, and which rows have a target."""
 
     features: Floats
     target: Floats
@@ -31,28 +32,33 @@ class Rows:
 
 @dataclass(frozen=True)
 class Reading:
-    """Which of a card's columns become features, in order, and which the target."""
+    """Which of a card's columns become features, in order and in which way, and which the target."""
 
     features: tuple[Column, ...]
     target: Column
-    threshold: Threshold
+    aim: Aim
+    ways: tuple[Way | str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[tuple[Way, Column], ...]:
+        """Each feature's way and column; in its usual way where none is given."""
+        ways = self.ways or tuple(column.name for column in self.features)
+        return tuple((way_of(way, column), column) for way, column in zip(ways, self.features, strict=True))
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """All that is read of a row."""
-        return (*self.features, self.target)
+        return tuple(dict.fromkeys((*self.features, self.target)))
 
     @property
     def width(self) -> int:
         """How many numbers a model is shown of a row."""
-        return feature_count(self.features)
+        return sum(len(names_of(way, column)) for way, column in self.shown)
 
     def rows(self, values: Mapping[str, NDArray[Any]]) -> Rows:
         """Return a model's view of rows, as `Warehouse.rows` returns them."""
-        aim = values[self.target.name]
-        present = ~np.isnan(aim)
-        target = (np.where(present, aim, -np.inf) >= self.threshold.at_least).astype(np.float32)
-        blocks = [block(column, values[column.name]) for column in self.features]
+        target, present = aimed(self.aim, self.target, values[self.target.name])
+        blocks = [block(column, values[column.name], way) for way, column in self.shown]
         return Rows(np.concatenate(blocks, axis=1), target, present)
 
     def no_rows(self) -> Rows:
@@ -60,14 +66,89 @@ class Reading:
         return Rows(np.zeros((0, self.width), np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
 
 
-def block(column: Column, values: NDArray[Any]) -> Floats:
-    """Return a column's features, shape (rows, 1) or (rows, categories), each within -1 and 1."""
-    if column.type is ColumnType.CATEGORY:
-        codes = np.arange(len(column.categories))
-        chosen: Floats = (values[:, None] == codes).astype(np.float32)
-        return chosen
+def aimed(aim: Aim, column: Column, values: NDArray[Any]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the target of each row, and which rows have one."""
+    if isinstance(aim, Member | Choice):
+        codes, known = values.astype(np.int64), len(column.categories)
+        present = (codes >= 0) & (codes < known)
+        wanted = codes == column.categories.index(aim.category) if isinstance(aim, Member) else codes
+        return np.where(present, wanted, 0).astype(np.float32), present
+    present = ~np.isnan(values)
+    if isinstance(aim, Threshold):
+        return (np.where(present, values, -np.inf) >= aim.at_least).astype(np.float32), present
+    lower, upper = _bounds(column)
+    within = np.where(present, np.clip(values, lower, upper), lower)
+    if isinstance(aim, Count):
+        return within.astype(np.float32), present
+    return _on_scale(within, lower, upper), present
+
+
+def aim_facts(aim: Aim, column: Column) -> dict[str, Any]:
+    """Return what a plan says of a target: its loss, its outputs, and how far an error can reach."""
+    facts: dict[str, Any] = {"loss": str(loss_of(aim)), "outputs": outputs_of(aim, column)}
+    if isinstance(aim, Amount | Count):
+        lower, upper = _bounds(column)
+        facts |= {"target_span": 2.0 if isinstance(aim, Amount) else upper - lower, "target_unit": upper - lower}
+    return facts
+
+
+def block(column: Column, values: NDArray[Any], way: Way | str = "") -> Floats:
+    """Return a column's features, shape (rows, its numbers)."""
+    chosen = way_of(way or column.name, column)
+    match chosen:
+        case Scaled():
+            shown = [_scaled(column, values, chosen.log)]
+            missing = np.isnan(values)
+        case OneHot():
+            shown = [_chosen(values, np.arange(len(column.categories)))]
+            missing = ~_known(column, values)
+        case Hashed():
+            return _chosen(_bucketed(column, values, chosen.buckets), np.arange(chosen.buckets))
+        case Ids():
+            return _identified(column, values, chosen.buckets)[:, None]
+    return np.concatenate([*shown, missing.astype(np.float32)[:, None]], axis=1) if chosen.missing else shown[0]
+
+
+def _scaled(column: Column, values: NDArray[Any], log: bool) -> Floats:
+    lower, upper = _bounds(column)
+    within = np.clip(values, lower, upper)
+    if log:
+        share = np.log1p(within - lower) / np.log1p(upper - lower)
+        return np.where(np.isnan(share), 0.0, 2 * share - 1).astype(np.float32)[:, None]
+    return _on_scale(within, lower, upper)[:, None]
+
+
+def _on_scale(within: NDArray[Any], lower: float, upper: float) -> Floats:
+    share = (within - lower) / (upper - lower)
+    return np.where(np.isnan(share), 0.0, 2 * share - 1).astype(np.float32)
+
+
+def _chosen(codes: NDArray[Any], known: NDArray[Any]) -> Floats:
+    found: Floats = (codes[:, None] == known).astype(np.float32)
+    return found
+
+
+def _known(column: Column, codes: NDArray[Any]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (codes >= 0) & (codes < len(column.categories))
+    return found
+
+
+def _bucketed(column: Column, codes: NDArray[Any], buckets: int) -> NDArray[Any]:
+    """Return each category's bucket, -1 where it is missing or undeclared."""
+    table = np.array([*(bucket_of(category, buckets) for category in column.categories), -1])
+    return table[np.where(_known(column, codes), codes, len(column.categories)).astype(np.int64)]
+
+
+def _identified(column: Column, values: NDArray[Any], buckets: int | None) -> Floats:
+    if column.type is not ColumnType.CATEGORY:
+        lower, upper = _bounds(column)
+        return np.where(np.isnan(values), 0.0, np.clip(values, lower, upper) - lower + 1).astype(np.float32)
+    if buckets is not None:
+        return (_bucketed(column, values, buckets) + 1).astype(np.float32)
+    return np.where(_known(column, values), values + 1, 0).astype(np.float32)
+
+
+def _bounds(column: Column) -> tuple[float, float]:
     if column.bounds is None:
         raise ValueError(f"column {column.name} has no bounds")
-    lower, upper = column.bounds
-    share = (np.clip(values, lower, upper) - lower) / (upper - lower)
-    return np.where(np.isnan(share), 0.0, 2 * share - 1).astype(np.float32)[:, None]
+    return column.bounds

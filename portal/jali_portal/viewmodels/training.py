@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from jali.wire.features import described
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording, words
 
@@ -48,14 +49,14 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("Project", job.project_name),
             ("Dataset", job.dataset_name),
             ("Asked", words.moment(job.created_at, now, zone)),
-            ("Price of all rounds", words.epsilon(quote.price)),
+            ("Price of everything", words.epsilon(quote.price)),
             ("Digest of all that will run", job.digest[:16]),
             *((("Waits for", job.waiting_for),) if job.waiting_for else ()),
         ),
         purpose=training.purpose,
         reads=(
             ("Predicts", training.target.describe()),
-            ("From", words.listed(list(training.features))),
+            ("From", words.listed([described(feature) for feature in training.features])),
         ),
         how=(
             ("Rounds", f"{training.rounds}, after each of which the weights leave"),
@@ -64,6 +65,7 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("Noise", f"{quote.noise_multiplier:.3g} times that, in each step"),
             ("Numbers learned", f"{training.graph.parameter_count:,}"),
             ("Arithmetic", quote.numerics),
+            *_measured(job),
         ),
         graph=tuple(
             {
@@ -77,6 +79,13 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
         progress=f"{job.rounds_done} of {words.counted(training.rounds, 'round')} done",
         decision=_decision(job, now, zone),
     )
+
+
+def _measured(job: Job) -> tuple[tuple[str, str], ...]:
+    if not job.training.held_out:
+        return ()
+    price = words.epsilon(job.quote.metrics_price)
+    return (("Measured", f"on about {job.training.held_out:.0%} of the rows, held out by a keyed hash, for {price}"),)
 
 
 def _decision(job: Job, now: datetime, zone: tzinfo) -> tuple[tuple[str, str], ...]:

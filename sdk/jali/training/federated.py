@@ -15,9 +15,11 @@ from jali.eda.remote import Remote
 from jali.training import card, coordinator
 from jali.training.card import SEVERAL, Origin
 from jali.training.graph import load, trace
+from jali.training.quotes import QuoteText
 from jali.training.runs import Run, RunFile
-from jali.wire.features import Threshold, feature_names
+from jali.wire.features import feature_names
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
+from jali.wire.targets import Threshold
 
 POLL_S = 1.0
 
@@ -275,27 +277,10 @@ def forms(
     }
 
 
-class TrainingQuote:
+class TrainingQuote(QuoteText):
     """What a training would cost at each node. It cost nothing and read no row."""
 
-    def __init__(self, training: Training, quotes: Mapping[str, JobQuote]) -> None:
-        self.training = training
-        self.quotes = dict(quotes)
-
-    def __repr__(self) -> str:
-        lines = [
-            f"  {node}: ε {quote.price:.4g} in all ({quote.per_round:.3g} for a round alone), noise multiplier "
-            f"{quote.noise_multiplier:.3g}, sampling rate {quote.sampling_rate:.3g}, δ {quote.delta:g}"
-            f"{'' if quote.fits else _misfit(quote)}"
-            for node, quote in self.quotes.items()
-        ]
-        numerics = " and ".join(sorted({quote.numerics for quote in self.quotes.values()}))
-        return "\n".join([f"quote: {self.training.describe()}", *lines, f"numerics: {numerics}. {SEVERAL}"])
-
-
-def _misfit(quote: JobQuote) -> str:
-    fitting = f"; epsilon={quote.fitting:.3g} or less would fit" if quote.fitting else ""
-    return f", which the population has no room for{fitting}"
+    several = SEVERAL
 
 
 def quoted(members: Mapping[str, Remote], wishes: Mapping[str, JobForm]) -> TrainingQuote:

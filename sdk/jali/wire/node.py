@@ -7,6 +7,7 @@ from jali.wire.signin import SignIn
 class NodeInfo(Reply):
     """A node's identity (its key's fingerprint, not its address) and what it can do.
 
+    `portal` is where its reviewers work, where its owner says so.
     The SDK sends nothing that `capabilities` does not announce, for example `statistic:mean`.
     """
 
@@ -15,3 +16,4 @@ class NodeInfo(Reply):
     wire: int
     capabilities: tuple[str, ...]
     sign_in: SignIn = SignIn()
+    portal: str = ""

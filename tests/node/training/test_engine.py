@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from jali.wire.graph import WEIGHT_MAX
+from jali.wire.targets import Loss
 from jali_node.training import engine
 from jali_node.training.gradients import Recorder
+from jali_node.training.losses import losses_of
 from jali_node.training.plan import NUMERICS, TrainingPlan
 from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
@@ -137,7 +139,9 @@ def test_no_row_moves_a_step_further_than_the_clip_norm(
                 places[parameter] = slice(start, start + parameter.numel())
                 start += parameter.numel()
             features, target = torch.from_numpy(hostile[i : i + 1]), torch.from_numpy(targets[i : i + 1])
-            optimizer.take_in(recorder.parts(features, engine._losses(target)), torch.ones(1).bool(), places)
+            optimizer.take_in(
+                recorder.parts(features, losses_of(Loss.LOGISTIC, target, 1)), torch.ones(1).bool(), places
+            )
             contribution = flat.summed_grad.double()  # type: ignore[attr-defined]
             assert torch.isfinite(contribution).all()
             assert float(contribution.norm()) <= clip

@@ -12,9 +12,11 @@ from torch.func import functional_call, grad, vmap
 
 from jali.training import graph as sdk
 from jali.wire.graph import KINDS, Graph
+from jali.wire.targets import Loss
 from jali_node.training import engine, graph_check, interpreter, weights
 from jali_node.training.gradients import Recorder
 from jali_node.training.interpreter import Interpreted
+from jali_node.training.losses import losses_of
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.randomness import Randomness
 
@@ -100,7 +102,7 @@ def contribution(model: Interpreted, rows: Tensor) -> Tensor:
     with Recorder(model) as recorder:
         flat, places = engine._flattened(model)
         optimizer = engine.ClippingOptimizer(flat, TrainingPlan(1, 1, 1, 1.0, 1.0, CLIP, 1.0, 1.0), Randomness())
-        losses = engine._losses(torch.ones(len(rows)))
+        losses = losses_of(Loss.LOGISTIC, torch.ones(len(rows)), 1)
         optimizer.take_in(recorder.parts(rows, losses), torch.ones(len(rows)).bool(), places)
     summed: Tensor = flat.summed_grad.double()  # type: ignore[attr-defined]
     return summed

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from jali.wire.dataset import Column
-from jali.wire.features import Threshold, feature_count, feature_names
+from jali.wire.features import feature_count, feature_names
 from jali.wire.money import to_fixed
+from jali.wire.targets import Threshold
 from jali_node.engine.warehouse import Warehouse
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import accountant

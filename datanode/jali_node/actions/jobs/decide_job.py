@@ -93,11 +93,11 @@ def _refuse_unless_it_can_run(session: Session, row: JobRow) -> None:
 def _hold(session: Session, row: JobRow) -> None:
     found = stored(session, row)
     book.refuse_unless_it_fits(session, found.registered.population.account_id, found.whole, found.fitting)
-    for number in range(1, found.plan.rounds + 1):
+    for number, event in enumerate(found.plan.events, 1):
         spend = book.reserve(
             session,
             book.Purchase(
-                event=found.plan.round_event,
+                event=event,
                 population_account=found.registered.population.account_id,
                 quota_account=None,
                 person_id=row.person_id,

@@ -37,14 +37,22 @@ class Planned:
 
     @property
     def whole(self) -> Charge:
-        """The cost of all rounds together."""
+        """The cost of everything: all rounds, and the metrics."""
         plan = self.plan
-        return training_price.whole_charge(plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds, self.terms)
+        cost = training_price.whole_charge(plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds, self.terms)
+        return cost if self.metrics is None else accountant.together(cost, self.metrics)
+
+    @property
+    def metrics(self) -> Charge | None:
+        """The cost of measuring, where it is asked for."""
+        event = self.plan.metrics_event
+        return None if event is None else accountant.charge(event, self.terms)
 
     def fitting(self, account: Account) -> int:
         """Return the dearest price (1e-12) at which an account that it does not fit would have room for it."""
         plan = self.plan
-        return training_price.fitting_price(account, plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds)
+        facts = (plan.q, plan.noise_multiplier, plan.steps_per_round, plan.rounds)
+        return training_price.fitting_price(account, *facts, beside=self.metrics)
 
 
 def planned(session: Session, registered: Registered, training: Training) -> Planned:
@@ -139,7 +147,7 @@ def frozen(session: Session, row: JobRoundRow) -> FreezeRow | None:
 
 
 def price_of(found: Planned) -> int:
-    """Return the stand-alone price (1e-12) of all rounds together."""
+    """Return the stand-alone price (1e-12) of everything together."""
     return accountant.price(found.whole, found.terms)
 
 
@@ -151,6 +159,7 @@ def quoted(session: Session, found: Planned) -> JobQuote:
     one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
     return JobQuote(
         price=from_fixed(price),
+        metrics_price=0.0 if found.metrics is None else from_fixed(accountant.price(found.metrics, found.terms)),
         per_round=from_fixed(one),
         noise_multiplier=found.plan.noise_multiplier,
         sampling_rate=found.plan.q,
@@ -181,7 +190,7 @@ def shown(session: Session, row: JobRow) -> Job:
         answer_by=row.answer_by,
         undecided_until=row.undecided_until,
         quote=quoted(session, found),
-        rounds_done=sum(status == RoundStatus.DONE for status in rounds),
+        rounds_done=min(training.rounds, sum(status == RoundStatus.DONE for status in rounds)),
         created_at=row.created_at,
         decided_at=row.undecided_until if lapsed else row.decided_at,
         decided_by=row.decided_by,

@@ -42,7 +42,7 @@ def judge_job(session: Session, person_id: str, found: Planned, training: Traini
         role=person.role,
         project=frozenset({training.project, session.get_one(ProjectRow, training.project).name}),
         dataset=frozenset({dataset.id, dataset.name}),
-        columns=frozenset({*training.features, training.target.column}),
+        columns=frozenset(training.columns),
         epsilon=from_fixed(price_of(found)),
         job_kind=training.kind,
         parameters=training.graph.parameter_count,

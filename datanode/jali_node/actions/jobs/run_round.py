@@ -106,17 +106,18 @@ def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
         training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
     source, plan = files_only(snapshot(found.registered), "training"), found.plan
+    work = train.Work(training, plan, weights, bytes.fromhex(found.registered.population.ranking_key))
     with _lease_kept(node, job_id, number, attempt):
         try:
             source.file.refuse_if_changed()
-            reply, failed = train.run(node.warehouse, source, training, plan, weights), False
+            reply, failed = train.run(node.warehouse, source, work, measure=number > plan.rounds), False
         except Exception as error:
             log.warning("round %d of %s could not be trained: %s", number, job_id, type(error).__name__)
-            reply, failed = train.run_of_nothing(training, plan, weights), True
+            reply, failed = train.run_of_nothing(work, measure=number > plan.rounds), True
     return _stored(node, job_id, number, attempt, reply, failed)
 
 
-def _stored(node: Node, job_id: str, number: int, attempt: int, reply: bytes, failed: bool) -> bool:
+def _stored(node: Node, job_id: str, number: int, attempt: int, reply: str, failed: bool) -> bool:
     with node.database.writing() as session:
         job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
         row = job_round(session, job_id, number)
@@ -124,10 +125,10 @@ def _stored(node: Node, job_id: str, number: int, attempt: int, reply: bytes, fa
             return False  # somebody else's by now, or stored before the worker died and was asked again
         if JobStatus(job.status) in job_state.ENDED:
             return False
-        row.reply, row.from_failure = base64.b64encode(reply).decode(), failed
+        row.reply, row.from_failure = reply, failed
         row.status, row.done_at, row.lease_until = RoundStatus.DONE, datetime.now(UTC), None
         book.commit(session, row.spend_id, {"job": job_id, "round": number, "reply": digest(row.reply)})
-        if number == train.rounds_of(job.training):
+        if number == train.last_of(job.training):
             job.status = job_state.moved(JobStatus(job.status), JobStatus.DONE)
         return True
 

@@ -4,7 +4,7 @@ import time
 
 from sqlalchemy.orm import Session
 
-from jali.wire.jobs.train import JobStatus, Round, RoundForm, RoundStatus
+from jali.wire.jobs.train import JobStatus, Metrics, Round, RoundForm, RoundStatus
 from jali_node.actions.jobs.job_plan import frozen, governed, job_round, refuse_if_changed
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.jobs import train
@@ -40,19 +40,21 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
             raise DecisionOutdated(f"the job is {job.status}, so it takes no rounds", field="job", status=job.status)
         row = job_round(session, job_id, number)
         if row is None:
-            approved = train.rounds_of(job.training)
+            approved = train.last_of(job.training)
             raise InvalidRequest(f"expected 1 <= round <= {approved}, as approved, got {number}", field="number")
         if row.digest is not None:
             if row.digest != form.digest:
                 raise DecisionOutdated(f"round {number} was begun by another run or with other weights", field="run")
             return _shown(row)
-        if number > 1 and (before := job_round(session, job_id, number - 1)) and before.status != RoundStatus.DONE:
+        before = job_round(session, job_id, number - 1) if number > 1 else None
+        if before is not None and before.status != RoundStatus.DONE:
             raise InvalidRequest(f"round {number - 1} is not done, so round {number} cannot begin", field="number")
         refuse_if_changed(job)
         projects.refuse_if_ended(session, job.project_id)
         _refuse_if_frozen(session, row)
-        train.check_weights(job.training, form.weights)
-        _queue(job, row, form)
+        if form.weights is not None:
+            train.check_weights(job.training, form.weights)
+        _queue(job, row, form, form.weights or (job.weights if before is None else before.reply))
         session.flush()
         return _shown(row)
 
@@ -84,19 +86,20 @@ def _refuse_if_frozen(session: Session, row: JobRoundRow) -> None:
         raise freezes.refusal(session, found)
 
 
-def _queue(job: JobRow, row: JobRoundRow, form: RoundForm) -> None:
-    row.run, row.digest, row.weights, row.status = form.run, form.digest, form.weights, RoundStatus.QUEUED
+def _queue(job: JobRow, row: JobRoundRow, form: RoundForm, weights: str | None) -> None:
+    row.run, row.digest, row.weights, row.status = form.run, form.digest, weights, RoundStatus.QUEUED
     if job.status == JobStatus.APPROVED:
         job.status = job_state.moved(JobStatus(job.status), JobStatus.QUEUED)
 
 
 def _shown(row: JobRoundRow) -> Round:
-    status = RoundStatus(row.status)
+    status, measured = RoundStatus(row.status), bool(row.reply and row.reply.startswith("{"))  # base64 never does
     return Round(
         job=row.job_id,
         number=row.number,
         run=row.run or "",
         status=status,
         waiting_for=WAITING[status],
-        weights=row.reply,
+        weights=None if measured else row.reply,
+        metrics=Metrics.model_validate_json(row.reply) if measured and row.reply else None,
     )

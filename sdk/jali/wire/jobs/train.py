@@ -4,20 +4,21 @@ import base64
 import binascii
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from jali.wire.base import Reply, Request
-from jali.wire.features import Threshold
+from jali.wire.features import Feature, column_of, described
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
 from jali.wire.query import Id
 from jali.wire.request import Approval, Purpose, Reason, Revision
-from jali.wire.statistics.ask import ColumnName
+from jali.wire.targets import Target
 
 ROUNDS_MAX = 200
-STEPS_MAX = 1000
+STEPS_MAX = 20_000
+HELD_OUT_MAX = 0.5
 
 
 def _is_base64(text: str) -> str:
@@ -37,6 +38,10 @@ class Training(Request):
 
     `batch` is the expected number of rows in a step; the sampling rate is `batch` over the population's public figure.
     `steps` are taken in each of `rounds`; `epsilon` is the stand-alone price of all of them together.
+
+    With `held_out`, about that share of the rows, chosen by a keyed hash of each row's own content, teaches nothing;
+    once all rounds are done the model is measured on it, and the figures leave at a price of their own,
+    `metrics_epsilon`.
     """
 
     kind: Literal["train"] = "train"
@@ -44,19 +49,38 @@ class Training(Request):
     project: Id
     purpose: Purpose
     graph: Graph
-    features: tuple[ColumnName, ...] = Field(min_length=1, max_length=500)
-    target: Threshold
+    features: tuple[Feature, ...] = Field(min_length=1, max_length=500)
+    target: Target
     epsilon: Epsilon
     rounds: int = Field(ge=1, le=ROUNDS_MAX, strict=True)
     steps: int = Field(ge=1, le=STEPS_MAX, strict=True)
     batch: int = Field(ge=1, le=1_000_000, strict=True)
     learning_rate: float = Field(gt=0, le=100, strict=True)
     clip_norm: float = Field(ge=1e-6, le=1000, strict=True)
+    held_out: float = Field(default=0.0, ge=0, le=HELD_OUT_MAX, strict=True)
+    metrics_epsilon: Epsilon | None = None
+
+    @model_validator(mode="after")
+    def _metrics_have_rows_and_a_price(self) -> Self:
+        if (self.held_out > 0) != (self.metrics_epsilon is not None):
+            raise ValueError("held_out and metrics_epsilon come together: which rows measure, and what that may cost")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that are read, each once: the features' and the target's."""
+        return tuple(dict.fromkeys((*map(column_of, self.features), self.target.column)))
+
+    @property
+    def last(self) -> int:
+        """The number of the last step of all: the last round, or the measurement that follows it."""
+        return self.rounds + (1 if self.held_out > 0 else 0)
 
     def describe(self) -> str:
         """Say in one line what is asked; owners read this, and so do ledgers."""
+        shown = ", ".join(map(described, self.features))
         return (
-            f"train a model of {self.graph.parameter_count:,} parameters on {', '.join(self.features)} to predict "
+            f"train a model of {self.graph.parameter_count:,} parameters on {shown} to predict "
             f"{self.target.describe()}, {self.rounds} rounds of {self.steps} steps"
         )
 
@@ -76,10 +100,12 @@ class JobForm(Request):
 class JobQuote(Reply):
     """What a training job would cost at one node, planned from public figures alone.
 
+    `price` is of everything, all rounds and the metrics, whose own price is `metrics_price`.
     Where the population's account has no room for it, `fitting` is the dearest epsilon at which it would have.
     """
 
     price: float
+    metrics_price: float = 0.0
     per_round: float
     noise_multiplier: float
     sampling_rate: float
@@ -148,10 +174,13 @@ class Job(Reply):
 
 
 class RoundForm(Request):
-    """The weights that a round begins with. The same run, round and weights get the same stored reply."""
+    """The weights that a round begins with. The same run, round and weights get the same stored reply.
+
+    Without weights, a round begins where the one before it ended at this node, the first with the job's own.
+    """
 
     run: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+$")]
-    weights: Weights
+    weights: Weights | None = None
 
     @property
     def digest(self) -> str:
@@ -168,8 +197,42 @@ class RoundStatus(StrEnum):
     DONE = "done"
 
 
+class Metrics(Reply):
+    """How a model does on held-out rows, with noise. `stddev` is of the noise alone, about, in each figure's own unit.
+
+    `accuracy` is the share of rows that it gets right; where the target is a number, `error` is the mean absolute one
+    in the target's unit instead. `loss` is the mean of each row's, clamped to `loss_max`.
+    """
+
+    rows: float
+    rows_stddev: float
+    accuracy: float | None = None
+    error: float | None = None
+    figure_stddev: float
+    loss: float
+    loss_stddev: float
+    loss_max: float
+    epsilon: float
+
+    def describe(self) -> str:
+        """Say how it does, each figure with the noise's standard deviation.
+
+        >>> Metrics(rows=400.2, rows_stddev=9.1, accuracy=0.81, figure_stddev=0.02, loss=0.44, loss_stddev=0.1,
+        ...     loss_max=5.0, epsilon=0.1).describe()
+        'accuracy 0.81 ± 0.02, loss 0.44 ± 0.1, on about 400 held-out rows (noise alone; ε 0.1)'
+        """
+        name, figure = ("error", self.error) if self.accuracy is None else ("accuracy", self.accuracy)
+        return (
+            f"{name} {figure:.3g} ± {self.figure_stddev:.2g}, loss {self.loss:.3g} ± {self.loss_stddev:.2g}, on about "
+            f"{max(0.0, self.rows):,.0f} held-out rows (noise alone; ε {self.epsilon:.3g})"
+        )
+
+
 class Round(Reply):
-    """One round at one node. `weights` is the reply, once there is one; `waiting_for` says why there is none."""
+    """One round at one node. `weights` is the reply, once there is one; `waiting_for` says why there is none.
+
+    The step behind the last round measures: its reply is `metrics`.
+    """
 
     job: str
     number: int
@@ -177,3 +240,4 @@ class Round(Reply):
     status: RoundStatus
     waiting_for: str = ""
     weights: str | None = None
+    metrics: Metrics | None = None

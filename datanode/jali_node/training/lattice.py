@@ -1,0 +1,16 @@
+"""The lattice on which held-out rows are measured, and how far one row moves what is summed.
+
+Each row adds `LATTICE` for itself, and in whole steps from minus to plus half of it whether the model is right (or how
+far off it is, clamped to the target's range), and its loss, clamped. So adding or removing one row moves the count by
+`LATTICE`, each of the others by at most half of it, and the three together by at most `SENSITIVITY` in the Euclidean
+norm. What is centred moves less, and so takes less noise.
+"""
+
+import math
+
+LATTICE = 1000
+SUMS = 3
+HALF = LATTICE // 2
+SENSITIVITY = math.isqrt(LATTICE**2 + 2 * HALF**2) + 1
+LOSS_MAX = 5.0
+"""A row's loss counts as at most this, and as at least 0."""
