@@ -6,7 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 from jali.wire.dataset import Column, Dataset, UnitKind
-from jali.wire.jobs.train import Job, Training
+from jali.wire.features import Way, column_of, described
+from jali.wire.jobs.train import Job, Metrics, Training
 
 PACKAGES = ("jali", "torch")
 USE = """\
@@ -36,27 +37,30 @@ def facts(training: Training, origins: Mapping[str, Origin]) -> dict[str, Any]:
     }
 
 
-def card(training: Training, origins: Mapping[str, Origin]) -> str:
+def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | None = None) -> str:
     """Return the same as a page in Markdown. What comes from a node stands in code marks, and so is only text."""
     columns = {column.name: column for column in next(iter(origins.values())).dataset.columns}
     parts = [
         f"# A model that predicts {_code(training.target.describe())}",
         _text(training.purpose),
         "## What it reads",
-        "\n".join(f"- {_feature(columns[name])}" for name in training.features),
-        "The features enter in this order; a category takes one input for each of its values.",
+        "\n".join(f"- {_feature(feature, columns[column_of(feature)])}" for feature in training.features),
+        "The features enter in this order; a category takes one input for each of its values, where nothing else is "
+        "said.",
         "## What it is",
         "\n".join(f"    {line}" for line in training.graph.describe()),
         "## How it was trained",
         f"{training.rounds} rounds of {training.steps} steps of DP-SGD, about {training.batch:,} rows a step, learning "
         f"rate {training.learning_rate:g}, each row's gradient clipped to Euclidean norm {training.clip_norm:g}; "
-        "after each round the nodes' weights were averaged.",
+        "after each round the weights left" + (", and were averaged over the nodes." if len(origins) > 1 else "."),
         "## Privacy",
         "\n".join(f"- {_promise(name, origin)}" for name, origin in origins.items()),
         *([SEVERAL] if len(origins) > 1 else []),
         "Whatever is done with the model keeps these promises: it was computed from released weights alone.",
         "## Metrics",
-        "None were released with this model. A figure on rows that were used in training is optimistic.",
+        "None were released with this model. A figure on rows that were used in training is optimistic."
+        if metrics is None
+        else f"On rows that were held out: {metrics.describe()}.",
         "## Records",
         "\n".join(f"- {_records(name, origin)}" for name, origin in origins.items()),
         "`training.json` holds the digest of each reply; a node's ledger has it in the `spend.committed` entry of the "
@@ -101,11 +105,12 @@ def _records(name: str, origin: Origin) -> str:
     )
 
 
-def _feature(column: Column) -> str:
+def _feature(feature: str | Way, column: Column) -> str:
+    shown = _code(described(feature))
     if column.categories:
-        return f"{_code(column.name)}: one of {', '.join(_code(value) for value in column.categories)}"
+        return f"{shown}: one of {', '.join(_code(value) for value in column.categories)}"
     bounds = "" if column.bounds is None else f", {column.bounds[0]:g} to {column.bounds[1]:g}"
-    return f"{_code(column.name)}: {column.type}{bounds}"
+    return f"{shown}: {column.type}{bounds}"
 
 
 def _code(text: str) -> str:

@@ -2,15 +2,19 @@
 
 import base64
 import time
+from pathlib import Path
 from typing import Any
 
 from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
+from jali.training import card
+from jali.training.card import Origin
 from jali.training.coordinator import ENDED, LONG_POLL_S
 from jali.training.quotes import QuoteText
 from jali.wire.jobs.train import Job, JobForm, JobStatus, Metrics, Round, RoundForm, RoundStatus
+from jali.wire.money import digest
 
 RUN = "alone"
 """The name of the run: every session that follows the job asks for the same rounds, and gets the stored replies."""
@@ -86,12 +90,32 @@ class TrainingJob:
         """
         from jali.training.graph import load
 
-        weights = self._reply(self.record.training.rounds).weights
-        if weights is None:
-            raise errors.JobEnded(
-                f"the job has no model yet, it is {self.status}: wait() for it", facts={"job": self.id}
-            )
+        weights = self._weights(self.record.training.rounds)
         return load(self.record.training.graph, base64.b64decode(weights))
+
+    def save(self, folder: str | Path, *, onnx: bool | None = None) -> Path:
+        """Write the trained model into a folder and return it: weights, graph, card, and ONNX with `jali[onnx]`. Free.
+
+        Raises:
+            JobEnded: it is not trained yet.
+            ModuleNotFoundError: ONNX takes `pip install 'jali[onnx]'`; nothing was written.
+        """
+        from jali.training import results
+
+        training, info = self.record.training, self._remote.info
+        weights = [self._weights(number) for number in range(1, training.rounds + 1)]
+        digests = [digest(each) for each in weights]
+        origins = {info.name: Origin(info.node_id, self.record, self._remote.card, digests)}
+        text = card.card(training, origins, self.metrics if training.held_out else None)
+        model = base64.b64decode(weights[-1])
+        return results.save(folder, training.graph, model, card.facts(training, origins), text, onnx=onnx)
+
+    def _weights(self, number: int) -> str:
+        weights = self._reply(number).weights
+        if weights is None:
+            why = f"the job has no model yet, it is {self.status}: wait() for it"
+            raise errors.JobEnded(why, facts={"job": self.id})
+        return weights
 
     def refresh(self) -> "TrainingJob":
         """Look again, and return the same object with what is new."""

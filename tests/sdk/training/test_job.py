@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def at_work(house: Any) -> Iterator[None]:
         worker.join()
 
 
-def test_a_model_is_quoted_approved_trained_measured_and_returned(house: Any) -> None:
+def test_a_model_is_quoted_approved_trained_measured_and_returned(house: Any, tmp_path: Path) -> None:
     ds = house.sdk()["visits"]
     wish = {"target": "ill", "features": ["age", "site"], "epsilon": 2.0, "epochs": 20, "held_out": 0.2}
     before = house.ledger()
@@ -115,6 +116,11 @@ def test_a_model_is_quoted_approved_trained_measured_and_returned(house: Any) ->
     assert house.population()["spent"] == pytest.approx(job.record.quote.price, rel=1e-6)
     assert house.population()["held"] == 0
     assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
+    from jali.training import results
+
+    kept = results.opened(job.save(tmp_path / "model", onnx=False))
+    assert torch.equal(kept(torch.ones(1, 4)), job.model()(torch.ones(1, 4)))
+    assert job.metrics.describe() in (tmp_path / "model" / "README.md").read_text()
     again = house.sdk()["visits"].job(job.id)
     assert again.metrics == job.metrics, "the stored reply, in another session, without another spend"
     assert torch.equal(again.model()(torch.ones(1, 4)), job.model()(torch.ones(1, 4)))
