@@ -20,6 +20,7 @@ from jali.wire.person import Role
 from jali_node import keys
 from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
+from jali_node.actions.wishes import subject
 from jali_node.commands import node as node_commands
 
 Files = dict[str, bytes]
@@ -376,6 +377,22 @@ def test_a_hostile_pack_is_refused_and_nothing_is_written(tmp_path: Path) -> Non
     for expected, file in cases.items():
         assert expected in evidence.verify(file).departure
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_what_was_asked_before_digests_could_be_made_again_is_compared_with_the_chain_alone(
+    build_house: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    house = build_house()
+    monkeypatch.setattr(subject, "bound", lambda row: hashlib.sha256(row.purpose.encode()).hexdigest())
+    monkeypatch.setattr(subject, "binding", lambda row: {})
+    house.grant()
+    pack = house.sdk(house.owner).owner.evidence(house.project, tmp_path / "old.zip")
+    found = evidence.verify(pack)
+    assert found.valid, found.departure
+    files = read(pack)
+    edited(REQUESTS, lambda r: r[0]["revisions"][0].update({"digest": "0" * 64}))(files)
+    lie = written(signed_anew(files, keys.load(house.node.settings.key_path)), tmp_path / "lie.zip")
+    assert "its digest is not the one of entry" in evidence.verify(lie).departure
 
 
 def test_the_owner_s_command_writes_a_new_file_and_the_auditor_s_verifies_it_without_server_or_torch(
