@@ -1,5 +1,6 @@
 """The owner's half of the API: decide about requests, watch the populations' budgets, verify the ledger."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -375,10 +376,11 @@ class Owner:
         return self._transport.content("/v1/audit/export", _address(which))
 
     def evidence(self, project: Project | str, to: str | Path) -> Path:
-        """Write a project's evidence to a new file, and return where: requests, decisions, releases, ledger, signed.
+        """Write a project's evidence to a new file that only you can read, and return where.
 
-        `jali verify FILE --key NODE` checks it without the node. It holds names, purposes and answers. That it was
-        taken is an entry of the chain. For owners and auditors.
+        Requests, decisions, releases and the ledger's entries, signed by the node. `jali verify FILE --key NODE` checks
+        it without the node. It holds names, purposes and answers. That it was taken is an entry of the chain. For
+        owners and auditors.
 
         Args:
             project: it, or its id.
@@ -394,7 +396,7 @@ class Owner:
         """
         file = Path(to)
         content = self.evidence_file(project)
-        with file.open("xb") as into:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as into:
             into.write(content)
         return file
 

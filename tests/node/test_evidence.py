@@ -88,6 +88,7 @@ def put(files: Files, name: str, records: list[Any]) -> None:
 def test_an_untouched_pack_holds_and_says_what_it_holds(busy: Any, pack: Path) -> None:
     found = evidence.verify(pack)
     assert found.valid, found.departure
+    assert pack.stat().st_mode & 0o077 == 0
     assert dict(found.held) | {"entries": 0} == {
         "wishes": 2, "decisions": 3, "releases": 2, "rounds": 0, "entries": 0
     }  # fmt: skip

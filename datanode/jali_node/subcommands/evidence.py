@@ -1,5 +1,6 @@
 """`jali node evidence` and `retention`: what an auditor takes away, and what is no longer kept."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def evidence_command(folder: Path, project: str, to: Path) -> None:
     if to.exists():
         raise click.ClickException(f"{to} is there already; name a new file")
     with opened(folder) as node, make_pack(node, None, project) as pack:
-        with to.open("xb") as file:
+        with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             shutil.copyfileobj(pack, file)
         node_id = node.node_id
     click.echo(f"the evidence of {project} is in {to}: names, purposes, answers. Give it to whoever may read them.")
