@@ -233,7 +233,8 @@ def cancelled_jobs(jobs: list[str]) -> str:
     """Say which jobs end with a grant."""
     if not jobs:
         return "They have no job that would end with it."
-    return f"{words.counted(len(jobs), 'job')} of theirs end with it and cannot be resumed: {'; '.join(jobs)}."
+    many = words.counted(len(jobs), "job")
+    return f"{many} of theirs end{'s' * (len(jobs) == 1)} with it and cannot be resumed: {'; '.join(jobs)}."
 
 
 def _jobs(jobs: list[str]) -> str:
