@@ -195,6 +195,6 @@ def bucket_of(category: str, buckets: int) -> int:
     """Return a category's bucket, the same everywhere: the first eight bytes of its SHA-256, modulo their number.
 
     >>> bucket_of("north", 8), bucket_of("south", 8)
-    (6, 6)
+    (1, 3)
     """
     return int.from_bytes(hashlib.sha256(category.encode()).digest()[:8], "big") % buckets

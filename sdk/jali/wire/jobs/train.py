@@ -19,6 +19,7 @@ from jali.wire.targets import Target
 ROUNDS_MAX = 200
 STEPS_MAX = 20_000
 HELD_OUT_MAX = 0.5
+DESCRIBED_MAX = 20
 
 
 def _is_base64(text: str) -> str:
@@ -49,7 +50,7 @@ class Training(Request):
     project: Id
     purpose: Purpose
     graph: Graph
-    features: tuple[Feature, ...] = Field(min_length=1, max_length=500)
+    features: tuple[Feature, ...] = Field(min_length=1, max_length=1000)
     target: Target
     epsilon: Epsilon
     rounds: int = Field(ge=1, le=ROUNDS_MAX, strict=True)
@@ -78,7 +79,8 @@ class Training(Request):
 
     def describe(self) -> str:
         """Say in one line what is asked; owners read this, and so do ledgers."""
-        shown = ", ".join(map(described, self.features))
+        few, more = self.features[:DESCRIBED_MAX], len(self.features) - DESCRIBED_MAX
+        shown = ", ".join(map(described, few)) + (f" and {more} more" if more > 0 else "")
         return (
             f"train a model of {self.graph.parameter_count:,} parameters on {shown} to predict "
             f"{self.target.describe()}, {self.rounds} rounds of {self.steps} steps"
