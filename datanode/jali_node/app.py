@@ -188,6 +188,7 @@ class BodyLimit:
             size = max(size, sum(len(part.get("body", b"")) for part in body))
         if size > self._limit:
             refusal = errors.BodyTooLarge(f"expected a body of at most {self._limit} bytes, got {size} or more")
+            scope["state"]["refusal"] = refusal.code.value
             return await _reply(refusal)(scope, receive, send)
         return await self._app(scope, _replaying(body, receive), send)
 
@@ -203,7 +204,9 @@ def _replaying(body: list[Message], receive: Receive) -> Callable[[], Awaitable[
     return replay
 
 
-def _reply(refusal: Refused) -> JSONResponse:
+def _reply(refusal: Refused, request: Request | None = None) -> JSONResponse:
+    if request is not None:
+        request.state.refusal = refusal.code.value
     wait_s = refusal.facts.get("wait_s")
     headers = None if wait_s is None else {"Retry-After": str(wait_s)}
     return JSONResponse(
@@ -213,7 +216,7 @@ def _reply(refusal: Refused) -> JSONResponse:
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this class
-    return _reply(error)
+    return _reply(error, request)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -222,7 +225,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     named = [str(part) for part in first["loc"][1:] if part not in _TAGS]
     field = ".".join([*named[:LEVELS_MAX], *(["..."] if len(named) > LEVELS_MAX else [])])[:FIELD_MAX] or "body"
     said = f"expected one of {first['ctx']['expected_tags']}" if first["type"] == "union_tag_invalid" else first["msg"]
-    return _reply(errors.InvalidRequest(f"{field}: {said}", field=field))
+    return _reply(errors.InvalidRequest(f"{field}: {said}", field=field), request)
 
 
 LEVELS_MAX, FIELD_MAX = 8, 200
@@ -234,7 +237,9 @@ _TAGS = frozenset([*(announced.removeprefix("statistic:") for announced in about
 async def _unknown_route(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     if error.status_code == HTTPStatus.BAD_REQUEST:  # what json.loads raises, too deep a nesting included
-        return _reply(errors.InvalidRequest("the body cannot be read as JSON, or is nested too deeply", field="body"))
+        return _reply(
+            errors.InvalidRequest("the body cannot be read as JSON, or is nested too deeply", field="body"), request
+        )
     problem = errors.UnknownResource(f"{request.method} of this address: {error.detail}").problem()
     content = problem.model_copy(update={"status": error.status_code}).model_dump(mode="json")
     return JSONResponse(content, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
@@ -243,4 +248,4 @@ async def _unknown_route(request: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     route = getattr(request.scope.get("route"), "path", "none")  # as declared: an address is the caller's text
     log.error("unexpected %s in %s %s", type(error).__name__, request.method, route)
-    return _reply(errors.NodeUnavailable("the node met an error of its own; what was begun stays spent"))
+    return _reply(errors.NodeUnavailable("the node met an error of its own; what was begun stays spent"), request)

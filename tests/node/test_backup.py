@@ -76,8 +76,11 @@ def test_records_move_to_an_empty_postgresql(
     assert "holds rows" in run("restore", tmp_path / "node.backup", "--folder", tmp_path / "third", code=1)
 
 
-def test_a_backup_while_others_ask_is_of_one_moment(build_house: Callable[..., Any], tmp_path: Path) -> None:
-    house = build_house(cap=5.0)
+def test_a_backup_while_others_ask_is_of_one_moment(
+    build_house: Callable[..., Any], database_url: str, tmp_path: Path
+) -> None:
+    """Of either database; it is restored into SQLite."""
+    house = build_house(cap=5.0, database_url=None if database_url.startswith("sqlite") else database_url)
     house.grant(epsilon=4.0)
     ended = threading.Event()
 

@@ -99,6 +99,33 @@ def test_metrics_count_by_declared_routes_and_tell_what_the_ledger_says(house: A
     assert 0 < float(shares[0].split()[-1]) < 1
 
 
+def figures(house: Any) -> dict[str, float]:
+    lines = house.get("/metrics", house.owner).text.splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
+def test_metrics_count_refusals_by_code_spends_by_outcome_and_what_waits(house: Any) -> None:
+    before = figures(house)
+    assert before['jali_refusals_total{code="budget_exhausted"}'] == 0
+    assert house.ask(MEAN).status_code == 200
+    assert house.ask(MEAN).json()["repeated"], "which spends nothing"
+    assert house.ask({"kind": "count"}, 1.5).json()["code"] == "budget_exhausted"
+    assert house.ask({"kind": "mean", "column": "none"}).json()["code"] == "unknown_column"
+    house.client.get("/v1/me")
+    house.client.post("/v1/queries", content=b"x" * 2_000_000)
+    house.request(0.5)
+    after = figures(house)
+    changed = {name: after[name] - before[name] for name in before if after[name] != before[name]}
+    refused = {name: by for name, by in changed.items() if name.startswith("jali_refusals_total")}
+    assert refused == {
+        f'jali_refusals_total{{code="{code}"}}': 1.0
+        for code in ("budget_exhausted", "unknown_column", "not_signed_in", "body_too_large")
+    }
+    assert changed['jali_spends_total{outcome="committed"}'] == 1
+    assert after['jali_spends_under_way{state="begun"}'] == 0
+    assert after['jali_waiting{queue="requests"}'] - before['jali_waiting{queue="requests"}'] == 1
+
+
 def test_a_served_node_writes_json_lines_and_no_address(house: Any) -> None:
     house.client.__exit__(None, None, None)
     command = [sys.executable, "-m", "jali", "node", "serve", "--folder", str(house.folder), "--port", "0"]

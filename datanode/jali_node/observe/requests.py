@@ -43,7 +43,9 @@ class Requests:
         facts = {"request": called, "method": scope["method"], "route": route, "status": status}
         extra = facts | ({"person": caller} if caller else {})
         log.info("%s %s %d", scope["method"], route, status, extra=extra)
-        self._metrics.count(scope["method"], route, status, seconds if scope["method"] == "GET" else None)
+        self._metrics.count(
+            scope["method"], route, status, seconds if scope["method"] == "GET" else None, scope["state"].get("refusal")
+        )
 
 
 def _marking(send: Send, called: str, seen: dict[str, int]) -> Callable[[Message], Awaitable[None]]:

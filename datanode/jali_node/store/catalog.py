@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from jali.wire.dataset import Card, Dataset, Population, UnitKind
@@ -55,13 +55,13 @@ def _card(text: str) -> Card:
     return Card.model_validate(json.loads(text))
 
 
-def registered(session: Session, dataset_id: str) -> Registered:
-    """Return a dataset by its id.
+def registered(session: Session, dataset_id: str, *conditions: ColumnElement[bool]) -> Registered:
+    """Return a dataset by its id, if it meets the conditions.
 
     Raises:
         UnknownDataset: there is none.
     """
-    for found in _select(session, DatasetRow.id == dataset_id):
+    for found in _select(session, DatasetRow.id == dataset_id, *conditions):
         return found
     raise unknown()
 
@@ -90,9 +90,9 @@ def version(session: Session, version_id: str) -> Registered:
     return Registered(dataset, found, session.get_one(PopulationRow, dataset.population_id))
 
 
-def all_registered(session: Session) -> list[Registered]:
-    """Return every dataset by name."""
-    return _select(session)
+def all_registered(session: Session, *conditions: ColumnElement[bool]) -> list[Registered]:
+    """Return every dataset that meets the conditions, by name."""
+    return _select(session, *conditions)
 
 
 def late_answers(session: Session, dataset_id: str) -> int:

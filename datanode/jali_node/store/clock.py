@@ -6,8 +6,8 @@ move back with it: until the clock is right again, the newest entry's time count
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jali_node.errors import ClockBehind
 from jali_node.tables import Base
@@ -26,6 +26,11 @@ def now(session: Session) -> datetime:
 def newest(session: Session) -> datetime:
     """Return when the newest entry was written, by the clock of that moment."""
     return session.execute(_NEWEST).scalar_one_or_none() or datetime.min.replace(tzinfo=UTC)
+
+
+def not_over(ends: ColumnElement[datetime] | InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+    """Return the condition that something has not ended, by the same time as `now`, within the statement itself."""
+    return (ends > datetime.now(UTC)) & (ends > _NEWEST.scalar_subquery())
 
 
 def refuse_if_behind(session: Session) -> datetime:
