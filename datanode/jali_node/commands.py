@@ -257,7 +257,7 @@ def add_population(
 
     with opened(folder) as opened_node:
         found = open_population(opened_node, name, UnitKind(unit), units, epsilon, delta, refresh_days)
-    click.echo(f"{found.name}: {found.units} {unit}s, epsilon {epsilon:g}, delta {delta:g}")
+    click.echo(f"{found.name}: {found.units:,} units ({unit}), epsilon {epsilon:g}, delta {delta:g}")
     if found.budget.window is not None:
         click.echo(f"{found.budget.window.describe()}. {found.budget.window.warning(found.budget.cap)}")
 

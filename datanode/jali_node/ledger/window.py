@@ -59,6 +59,8 @@ class Window:
             return None
         return cls(record["days"], datetime.fromisoformat(record["since"]), record["number"])
 
-    def shown(self) -> budget.Window:
-        """Return it as people read it."""
+    def shown(self) -> budget.Window | None:
+        """Return it as people read it; an account that has never refreshed, and never will, is like any other."""
+        if self.days is None and self.number == 1:
+            return None
         return budget.Window(days=self.days, since=self.since, until=self.until, number=self.number)

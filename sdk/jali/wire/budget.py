@@ -70,7 +70,8 @@ class Window(Reply):
     def describe(self) -> str:
         """Return it in words, without what it means."""
         if self.days is None:
-            return f"refreshed {self.number - 1} times until {self.since:%Y-%m-%d}, and does so no longer"
+            times = "once" if self.number == 2 else f"{self.number - 1} times"
+            return f"refreshed {times} until {self.since:%Y-%m-%d}, and does so no longer"
         return f"refreshes every {_days(self.days)}, next on {self.until:%Y-%m-%d %H:%M} UTC"
 
     def warning(self, cap: float) -> str:

@@ -112,10 +112,10 @@ class Rule(Part):
 
     Persons, projects and datasets go by name or id. `columns` holds for a deny or an ask where the answer reads any of
     them, for an allow where it reads no other. `epsilon` is a request's price, `total` what the asker's quota has spent
-    before it, `total_share` the same as a share of the quota. `hours` are those of the wall clocks in `zone`, the
-    second left out; `weekdays` are the days on which they begin. `parameters` is a model's size. A rule that names
-    `statistics` or a total speaks of questions alone, one that names `parameters` of jobs; an allow reaches jobs only
-    where it names `job_kinds`. `reason` is what the asker is told.
+    before it (in its present window, where it refreshes), `total_share` the same as a share of the quota. `hours` are
+    those of the wall clocks in `zone`, the second left out; `weekdays` are the days on which they begin. `parameters`
+    is a model's size. A rule that names `statistics` or a total speaks of questions alone, one that names `parameters`
+    of jobs; an allow reaches jobs only where it names `job_kinds`. `reason` is what the asker is told.
     """
 
     name: Name
