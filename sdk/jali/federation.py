@@ -19,6 +19,7 @@ from jali.eda.view import View
 from jali.estimates import derivation
 from jali.node import Node
 from jali.wire.dataset import Column
+from jali.wire.features import column_of
 from jali.wire.release import Noised, Release
 from jali.wire.selection import ALL_ROWS, Selection
 from jali.wire.statistics import Statistic
@@ -142,7 +143,9 @@ class FederatedDataset(View[NoisyFigure, NoisyTable]):
     def _wishes(self, model: "Module", training: Mapping[str, Any]) -> "dict[str, JobForm]":
         from jali.training import federated  # needs jali[train]
 
-        for name in [*training.get("features", ()), *tuple(training.get("target", ()))[:1]]:
+        target = training.get("target", ())
+        aim = target if isinstance(target, str) else target[0] if isinstance(target, tuple) and target else target
+        for name in map(column_of, [*training.get("features", ()), *([aim] if aim else [])]):
             _check_equal(name, self._desk.facts.column(name), self._members)
         return federated.forms(self._members, model, **training)
 

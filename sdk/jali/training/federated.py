@@ -12,14 +12,16 @@ from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
+from jali.eda.shown import feature_names
 from jali.training import card, coordinator
 from jali.training.card import SEVERAL, Origin
 from jali.training.graph import load, trace
 from jali.training.quotes import QuoteText
 from jali.training.runs import Run, RunFile
-from jali.wire.features import feature_names
+from jali.training.wishes import wish
+from jali.wire.features import Way
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
-from jali.wire.targets import Threshold
+from jali.wire.targets import Aim
 
 POLL_S = 1.0
 
@@ -68,8 +70,8 @@ class FederatedJob:
         """
         weights: str | None = None
         if model is not None:
-            columns = [next(iter(self._members.values())).facts.column(name) for name in self._features(changes)]
-            graph, first = trace(model, len(feature_names(columns)))
+            facts = next(iter(self._members.values())).facts
+            graph, first = trace(model, len(feature_names(facts, self._features(changes))))
             changes, weights = {**changes, "graph": graph}, base64.b64encode(first).decode()
         for node, request in self.requests.items():
             request.resubmit(weights, **changes)
@@ -77,8 +79,8 @@ class FederatedJob:
             self._forms[node] = JobForm(training=request.record.training, weights=weights or self._forms[node].weights)
         return self
 
-    def _features(self, changes: Mapping[str, Any]) -> Sequence[str]:
-        features: Sequence[str] = changes.get("features", self.training.features)
+    def _features(self, changes: Mapping[str, Any]) -> Sequence[str | Way]:
+        features: Sequence[str | Way] = changes.get("features", self.training.features)
         return features
 
     def refresh(self) -> "FederatedJob":
@@ -224,54 +226,56 @@ def forms(
     members: Mapping[str, Remote],
     model: Any,
     *,
-    target: tuple[str, float],
-    features: Sequence[str],
+    target: str | tuple[str, float] | Aim,
+    features: Sequence[str | Way],
     epsilon: float,
     rounds: int,
     purpose: str,
     steps: int = 20,
     batch: int = 512,
-    learning_rate: float = 0.5,
-    clip_norm: float = 1.0,
+    **others: Any,
 ) -> dict[str, JobForm]:
     """Return the wish to train a model, as each node is sent it. Nothing is sent.
 
     Args:
         members: one dataset at each node.
-        model: a `torch.nn.Module` over the features, with one output: the logit of the target.
-        target: a column and a number; what is predicted is whether the value is at least that.
-        features: columns, in the order of the model's inputs; categories take one input each.
+        model: a `torch.nn.Module` over the features.
+        target: what is predicted, as `jali.training.wishes.wish` takes it.
+        features: columns, in the order of the model's inputs, by name or as `jali.training.columns` shows them.
         epsilon: the stand-alone price of all rounds, at each node.
         rounds: how often nodes train and are averaged.
         purpose: what the model is for, at least 10 characters.
         steps: DP-SGD steps in a round.
         batch: the expected number of rows in a step.
-        learning_rate: of each step.
-        clip_norm: the largest Euclidean norm of one row's gradient.
+        others: `learning_rate`, `clip_norm` and `shape`, as `wish` takes them.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.
+        NotOffered: metrics are asked for; over several nodes they are not measured yet.
     """
+    if others.get("held_out") or others.get("metrics_epsilon"):
+        raise errors.NotOffered("held_out: metrics are measured at one node, with ds.train(...), not over several yet")
     first = next(iter(members.values()))
-    columns = [first.facts.column(name) for name in features]
-    graph, weights = trace(model, len(feature_names(columns)))
+    form = wish(
+        first.facts,
+        first.card,
+        first.project(None).id,
+        model,
+        target=target,
+        features=features,
+        epsilon=epsilon,
+        rounds=rounds,
+        purpose=purpose,
+        steps=steps,
+        batch=batch,
+        **others,
+    )
     return {
         node: JobForm(
-            training=Training(
-                dataset=remote.card.id,
-                project=remote.project(None).id,
-                purpose=purpose,
-                graph=graph,
-                features=tuple(features),
-                target=Threshold(column=target[0], at_least=target[1]),
-                epsilon=epsilon,
-                rounds=rounds,
-                steps=steps,
-                batch=batch,
-                learning_rate=learning_rate,
-                clip_norm=clip_norm,
+            training=form.training.model_copy(
+                update={"dataset": remote.card.id, "project": remote.project(None).id},
             ),
-            weights=base64.b64encode(weights).decode(),
+            weights=form.weights,
         )
         for node, remote in members.items()
     }

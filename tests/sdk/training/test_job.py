@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import jali
 from jali import errors
 from jali.training import columns, shelf
 from jali.wire.features import id_count
@@ -212,3 +213,14 @@ def test_an_embedding_of_the_shelf_has_as_many_ids_as_its_column(house: Any) -> 
     ds = house.sdk()["visits"]
     assert ds.feature_names([SITE, "age"]) == ("site id", "age")
     assert id_count(SITE, ds.card.column("site")) == 4
+
+
+def test_several_nodes_take_the_same_ways_and_targets_but_no_metrics_yet(house: Any) -> None:
+    fed = jali.Federation([house.sdk()])["visits"]
+    wish = {"target": columns.Count(column="visits"), "features": [SITE, "age"], "epsilon": 1.0, "rounds": 2,
+            "purpose": "to test the house"}  # fmt: skip
+    model = shelf.TabularEmbedding([4], 1)
+    assert "predict the count of visits" in repr(fed.training_quote(model, **wish))
+    assert "predict ill >= 1" in repr(fed.training_quote(model, **{**wish, "target": "ill"}))
+    with pytest.raises(errors.NotOffered, match="held_out: metrics are measured at one node"):
+        fed.train(model, **wish, held_out=0.2)
