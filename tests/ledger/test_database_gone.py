@@ -55,6 +55,56 @@ def file_gone(house: Any) -> Iterator[None]:
     path.with_suffix(".away").replace(path)
 
 
+@contextmanager
+def cut_off(house: Any) -> Iterator[None]:
+    """End every connection to the node's PostgreSQL database, and let no new one in."""
+    url = house.node.database.url
+    admin = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(admin, autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {url.database} WITH ALLOW_CONNECTIONS false")
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [url.database])
+    yield
+    with psycopg.connect(admin, autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {url.database} WITH ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def checkpoint_gone(house: Any) -> Iterator[None]:
+    """Take away the place of the checkpoint beside the database, as a disk of its own that is gone."""
+    path = house.node.witness.path
+    path.rename(path.with_suffix(".away"))
+    path.mkdir()
+    yield
+    path.rmdir()
+    path.with_suffix(".away").rename(path)
+
+
+TROUBLES: dict[str, Callable[[Any], Any]] = {
+    "locked": locked,
+    "full disk": lambda house: full_disk(),
+    "file gone": file_gone,
+    "cut off": cut_off,
+    "checkpoint gone": checkpoint_gone,
+}
+ON = [
+    *(("sqlite", cause) for cause in ("locked", "full disk", "file gone", "checkpoint gone")),
+    *(("postgresql", cause) for cause in ("locked", "cut off", "checkpoint gone")),
+]
+
+
+@pytest.fixture
+def of_kind(build_house: Any, request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """Return a builder of a granted house on a kind of database."""
+
+    def build(kind: str) -> Any:
+        url = request.getfixturevalue("new_postgresql")() if kind == "postgresql" else None
+        house = build_house(database_url=url, database_wait_s=WAIT_S)
+        house.grant()
+        return house
+
+    return build
+
+
 def refused(reply: Any) -> bool:
     return (reply.status_code, reply.json()["code"]) == (503, "node_unavailable")
 
@@ -91,14 +141,29 @@ def test_a_locked_database_is_a_503_in_bounded_time_that_costs_nothing(build_hou
     assert valid(house)
 
 
-@pytest.mark.parametrize("cause", ["locked", "full disk", "file gone"])
-def test_a_database_lost_after_begin_is_a_503_with_the_spend_standing(
-    build_house: Any, cause: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kind", "cause"), ON)
+def test_a_database_lost_before_begin_is_a_503_that_costs_nothing_and_service_comes_back(
+    of_kind: Callable[[str], Any], kind: str, cause: str
 ) -> None:
-    house = build_house(database_wait_s=WAIT_S)
-    house.grant()
+    house = of_kind(kind)
+    before = house.population()
+    with TROUBLES[cause](house):
+        reply = house.ask(COUNT)
+        assert refused(reply)
+        assert reply.json()["detail"].startswith(("the node's own database", "the checkpoint beside the database"))
+    assert house.population() == before
+    assert house.ask(COUNT).status_code == 200
+    assert house.population()["spent"] > before["spent"]
+    assert valid(house)
+
+
+@pytest.mark.parametrize(("kind", "cause"), ON)
+def test_a_database_lost_after_begin_is_a_503_with_the_spend_standing(
+    of_kind: Callable[[str], Any], kind: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = of_kind(kind)
     before = house.population()["spent"]
-    trouble = {"locked": lambda: locked(house), "full disk": full_disk, "file gone": lambda: file_gone(house)}[cause]()
+    trouble = TROUBLES[cause](house)
     with monkeypatch.context() as patched:
         once_measured(patched, trouble.__enter__)
         reply = house.ask(COUNT)
