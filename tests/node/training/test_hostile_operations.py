@@ -201,7 +201,7 @@ JUNK = (
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(GRAPHS)), st.data())
 def test_a_spoiled_operation_is_a_graph_or_refused(name: str, data: st.DataObject) -> None:
     """Nothing but the two refusals may leave."""

@@ -56,7 +56,7 @@ def test_no_row_moves_the_sums_further_than_was_priced(loss: Loss) -> None:
     random = np.random.default_rng(2)
     base = rows_of(random.normal(size=(5, width)), [0, 1, 1, 0, 1])
     before = sums.sums(Handed(), base, plan, 10)
-    for _ in range(60):
+    for _ in range(20):
         outputs = np.concatenate([base.features, random.choice(HUGE, (1, width)).astype(np.float32)])
         more = rows_of(outputs, [*base.target, random.integers(0, 2)])
         moved = np.subtract(sums.sums(Handed(), more, plan, 10), before)
