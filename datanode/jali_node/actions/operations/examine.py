@@ -85,7 +85,7 @@ def database(node: Node) -> Iterator[Finding]:
     try:
         refuse_unless_migrated(node.database)
     except Refused as refused:
-        yield fail("database", refused.detail, "back it up first: jali node backup FILE")
+        yield fail("database", refused.detail, "stop the node and copy its folder or database first")
     except Exception as error:
         said = url.set(query={}).render_as_string(hide_password=True)
         yield fail("database", f"{said} does not answer ({type(error).__name__})", "is it running, and its URL right?")
