@@ -53,9 +53,16 @@ class Portal:
 
     def page(self, page: str = "inbox", **query: str) -> AppTest:
         app = AppTest.from_file(str(MAIN), default_timeout=20)
-        if page != "inbox":
-            app.run()
-            app.switch_page(f"screens/{page}.py")
+        if page == "inbox":
+            app.query_params.update(query)
+            return app.run()
+        return self.turned(app.run(), page, **query)
+
+    @staticmethod
+    def turned(app: AppTest, page: str, **query: str) -> AppTest:
+        """Go on to another page of the same visit."""
+        app.switch_page(f"screens/{page}.py")
+        app.query_params.clear()
         app.query_params.update(query)
         return app.run()
 

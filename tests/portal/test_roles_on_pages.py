@@ -55,8 +55,9 @@ def test_each_role_sees_on_each_page_what_it_may_do_and_no_more(portal: Any, rol
     wish = portal.house.request(1.0)
     come_in(portal, role)
     pages = PAGES | {"request": {"id": wish["id"]}, "discussion": {"id": wish["id"], "tab": "Discussion"}}
+    page = portal.page()
     for name, query in pages.items():
-        page = portal.page("request" if name == "discussion" else name, **query)
+        page = portal.turned(page, "request" if name == "discussion" else name, **query)
         assert not page.exception, name
         seen = {button.label.replace("\u00a0", " ") for button in page.button}
         assert seen - READING == CHANGES[role].get(name, set()), name
