@@ -189,14 +189,17 @@ def visitor(browser: Browser, clinic: Clinic) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def asked(clinic: Clinic) -> Callable[..., str]:
-    """Return a way for the scientist to ask for access; it returns the request's id."""
+def asked(clinic: Clinic) -> Iterator[Callable[..., str]]:
+    """Return a way for the scientist to ask for access; it returns the request's id. What still waits is withdrawn."""
 
     def ask(purpose: str = "length of stay by site, for staffing", epsilon: float = 1.0) -> str:
         clinic.scientist["visits"].request_access(purpose=purpose, epsilon=epsilon)
         return clinic.scientist.requests()[0].id
 
-    return ask
+    yield ask
+    for wish in clinic.scientist.requests():
+        if wish.status.is_open:
+            wish.withdraw()
 
 
 @pytest.fixture

@@ -93,8 +93,8 @@ def test_changes_are_asked_for_resubmitted_compared_and_granted_by_keyboard(
     visitor.open(wish)
     visitor.page.get_by_role("tab", name="Changes").click()
     expect(visitor.page.get_by_text("2 changes from revision 1 to 2")).to_be_visible()
-    [row] = visitor.page.locator("tr", has_text="epsilon").all()
-    assert row.locator("td").all_inner_texts() == ["epsilon", "2.0", "1.0"]
+    row = visitor.page.locator("tr", has_text="epsilon")
+    expect(row.locator("td")).to_have_text(["epsilon", "2.0", "1.0"])
     screenshot(visitor.page, "request-changes")
     visitor.page.wait_for_url("**tab=Changes**")
     visitor.page.get_by_role("tab", name="Discussion").click()
