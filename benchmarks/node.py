@@ -144,11 +144,11 @@ def purchase(session: Session) -> book.Purchase:
 
 
 def spend(database: Database, wanted: book.Purchase) -> None:
-    """Spend as a question does: one commit before any row is read, one for the release."""
+    """Spend as a question does: one commit before any row is read, one for the answer; none is stored here."""
     with database.writing() as session:
         begun = book.spend(session, wanted)
     with database.writing() as session:
-        book.commit(session, begun.id, {"release": "none", "measurements": "0" * 64})
+        book.commit(session, begun.id, {"answer": "0" * 64})
 
 
 def rate(act: Callable[[], object], times: int) -> float:
