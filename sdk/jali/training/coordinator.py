@@ -72,26 +72,59 @@ def _one_round(
 
 
 def _reply(transport: Transport, run: Run, job: str, end: float, node: str, progress: Progress) -> str:
-    path = f"/v1/jobs/{job}/rounds/{run.number}"
-    state = transport.post(path, RoundForm(run=run.id, weights=run.weights), Round)
-    progress(node, run.number, "sent")
-    while state.status is not RoundStatus.DONE:
-        left_s = end - time.monotonic()
-        if left_s <= 0:
-            raise errors.RoundPending(
-                f"{node}: round {run.number} is waiting for {state.waiting_for}; the run stays, go on with it later",
-                facts={"job": job, "round": run.number},
-            )
-        _refuse_if_ended(transport, job, node)
-        wait_s = min(LONG_POLL_S, left_s)
-        state = transport.get(path, Round, params={"wait_s": f"{wait_s:.1f}"}, timeout_s=wait_s + 20)
-    progress(node, run.number, "done")
+    form, again = RoundForm(run=run.id, weights=run.weights), "the run stays, go on with it later"
+    state = done(
+        transport, job, run.number, form, end, again, f"{node}: ", lambda what: progress(node, run.number, what)
+    )
     if state.weights is None:
         raise errors.UnexpectedReply(f"{node}: round {run.number} is done without a reply")
     return state.weights
 
 
-def _refuse_if_ended(transport: Transport, job: str, node: str) -> None:
+def done(
+    transport: Transport,
+    job: str,
+    number: int,
+    form: RoundForm,
+    end: float,
+    again: str,
+    where: str = "",
+    progress: Callable[[str], None] = lambda what: None,
+) -> Round:
+    """Have one round done, or read its stored reply, and return it.
+
+    Args:
+        transport: the way to the node.
+        job: its id there.
+        number: the round's.
+        form: what it begins with; the same form gets the same reply.
+        end: when to stop waiting, by `time.monotonic`.
+        again: what to do then.
+        where: what messages begin with.
+        progress: told of what has happened.
+
+    Raises:
+        RoundPending: it was not done in time.
+        JobEnded: the job will not go on.
+    """
+    path = f"/v1/jobs/{job}/rounds/{number}"
+    state = transport.post(path, form, Round)
+    progress("sent")
+    while state.status is not RoundStatus.DONE:
+        left_s = end - time.monotonic()
+        if left_s <= 0:
+            raise errors.RoundPending(
+                f"{where}round {number} is waiting for {state.waiting_for}; {again}",
+                facts={"job": job, "round": number},
+            )
+        _refuse_if_ended(transport, job, where)
+        wait_s = min(LONG_POLL_S, left_s)
+        state = transport.get(path, Round, params={"wait_s": f"{wait_s:.1f}"}, timeout_s=wait_s + 20)
+    progress("done")
+    return state
+
+
+def _refuse_if_ended(transport: Transport, job: str, where: str) -> None:
     state = transport.get(f"/v1/jobs/{job}", Job)
     if state.status in ENDED:
-        raise errors.JobEnded(f"{node}: the job was {state.status}. {state.reason}".strip(), facts={"job": job})
+        raise errors.JobEnded(f"{where}the job was {state.status}. {state.reason}".strip(), facts={"job": job})

@@ -11,7 +11,7 @@ from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
 from jali.training import card
 from jali.training.card import Origin
-from jali.training.coordinator import ENDED, LONG_POLL_S
+from jali.training.coordinator import ENDED, done
 from jali.training.quotes import QuoteText
 from jali.wire.jobs.train import Job, JobForm, JobStatus, Metrics, Round, RoundForm, RoundStatus
 from jali.wire.money import digest
@@ -148,7 +148,9 @@ class TrainingJob:
         last = self.record.training.last
         with bars.waiting("training", last, "steps") as wait:
             for number in range(1, last + 1):
-                self._do(number, end)
+                self._replies[number] = done(
+                    self._remote.transport, self.id, number, RoundForm(run=RUN), end, "the job stays: wait() again"
+                )
                 wait.reach(number)
             wait.outcome = "trained"
         return self.refresh()
@@ -169,23 +171,6 @@ class TrainingJob:
                 facts={"job": self.id},
             )
         return self.status is not JobStatus.SUBMITTED
-
-    def _do(self, number: int, end: float) -> None:
-        """Have one step done, or read its stored reply."""
-        transport, path = self._remote.transport, f"/v1/jobs/{self.id}/rounds/{number}"
-        state = transport.post(path, RoundForm(run=RUN), Round)
-        while state.status is not RoundStatus.DONE:
-            left_s = end - time.monotonic()
-            if left_s <= 0:
-                raise errors.RoundPending(
-                    f"round {number} is waiting for {state.waiting_for}; the job stays: wait() again",
-                    facts={"job": self.id, "round": number},
-                )
-            if self.refresh().status in ENDED:
-                raise errors.JobEnded(f"the job was {self.status}. {self.record.reason}".strip())
-            wait_s = min(LONG_POLL_S, left_s)
-            state = transport.get(path, Round, params={"wait_s": f"{wait_s:.1f}"}, timeout_s=wait_s + 20)
-        self._replies[number] = state
 
     def _reply(self, number: int) -> Round:
         if number not in self._replies:
