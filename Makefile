@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo notebooks dev test test-slow test-browser test-all check docs clean
+.PHONY: help demo notebooks dev test test-slow test-browser test-all audit check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -36,6 +36,9 @@ test-browser: $(VENV)/.dev ## the portal in a real browser; installs Debian's Ch
 
 test-all: $(VENV)/.dev ## every test, those in a browser too, and 500 kills instead of 50
 	$(PYTEST) -m "slow or not slow" --kills 500 $(ARGS)
+
+audit: $(VENV)/.dev ## what an attacker learns of training, held against what is charged; the short part is in make test
+	$(PYTEST) -m "slow or not slow" tests/node/training/test_audit.py $(ARGS)
 
 check: $(VENV)/.dev ## style, types and the import contracts
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """scikit-learn's breast cancer table: full-batch DP gradient descent of a logistic regression, by the node's engine.
 
-The features are scaled by the bounds that scikit-learn's description of the table publishes, as an owner's card would.
-Steps, rate and clip norm were chosen on splits drawn from other seeds than those that are reported.
+The features are scaled by the bounds that scikit-learn's description of the table publishes, as an owner's card would
+scale them, the three areas on a logarithmic scale. That, steps, rate and clip norm were chosen on splits 1 to 8; the
+figures are held against the prototype's on split 0.
 """
 
 import json
@@ -17,11 +18,13 @@ from torch import nn
 from benchmarks import environments
 from benchmarks.report import Row
 from jali.training.shelf import LogisticRegression
+from jali.wire.dataset import Column
+from jali.wire.features import Scaled
 from jali.wire.money import to_fixed
 from jali_node.ledger.terms import terms_for
 from jali_node.training import engine
 from jali_node.training.plan import TrainingPlan
-from jali_node.training.tensors import Rows
+from jali_node.training.tensors import Rows, block
 
 TABLE = Path(__file__).parent / "peers" / "breast_cancer.py"
 DELTA = 10**13
@@ -33,7 +36,9 @@ BOUNDS = (
     *((12.02, 49.54), (50.41, 251.2), (185.2, 4254.0), (0.071, 0.223), (0.027, 1.058), (0.0, 1.252), (0.0, 0.291)),
     *((0.156, 0.664), (0.055, 0.208)),
 )
-SETTINGS = {1.0: (30, 50.0), 3.0: (100, 100.0), 8.0: (100, 100.0)}
+AREAS = (3, 13, 23)
+"""Columns whose bounds span orders of magnitude: they are shown on a logarithmic scale."""
+SETTINGS = {1.0: (160, 10.0), 3.0: (160, 40.0), 8.0: (320, 40.0)}
 """Steps and rate for each epsilon; the clip norm is 0.1 throughout, which makes it a walk of steps of one length."""
 CLIP = 0.1
 ANCHORS = {1.0: 96.4, 3.0: 98.1, 8.0: 98.2}
@@ -53,7 +58,7 @@ def tumour_rows() -> Iterator[Row]:
     for epsilon, anchor in ANCHORS.items():
         plan = planned(epsilon)
         one = [accuracy(table, plan, 0) for _ in range(SEEDS)]
-        many = [accuracy(table, plan, split) for split in range(SEEDS)]
+        many = [accuracy(table, plan, split) for split in range(SEEDS, 2 * SEEDS)]
         figure = f"breast cancer, logistic regression, epsilon {epsilon:g}: test accuracy in %"
         said = f"{plan.steps_per_round} full-batch steps, rate {plan.learning_rate:g}, clip {CLIP}, "
         said += f"noise {plan.noise_multiplier:.3g}; the engine alone, at the ledger's price; delta 1e-5"
@@ -64,7 +69,7 @@ def tumour_rows() -> Iterator[Row]:
         yield Row(
             figure, mean, {"prototype": anchor}, f"at least {anchor}", mean >= anchor, f"{spread}; {split}; {said}"
         )
-        each = f"standard deviation {np.std(many, ddof=1):.2f}; 97.4 without privacy on such splits"
+        each = f"standard deviation {np.std(many, ddof=1):.2f}; 96 to 97.4 without privacy on such splits"
         yield Row(f"{figure}, ten random splits", float(np.mean(many)), "no anchor", "stated", None, each)
 
 
@@ -94,7 +99,9 @@ def _table() -> Table | None:
         return None
     done = subprocess.run([python, str(TABLE)], capture_output=True, text=True, check=True)  # noqa: S603
     found = json.loads(done.stdout)
-    lower, upper = np.array(BOUNDS).T
-    within = np.clip(np.array(found["data"]), lower, upper)
-    scaled = (2 * (within - lower) / (upper - lower) - 1).astype(np.float32)
-    return scaled, np.array(found["target"], dtype=np.float32)
+    cells = np.array(found["data"])
+    shown = [
+        block(Column(name="x", type="number", lower=low, upper=up), cells[:, at], Scaled(column="x", log=at in AREAS))
+        for at, (low, up) in enumerate(BOUNDS)
+    ]
+    return np.concatenate(shown, axis=1), np.array(found["target"], dtype=np.float32)
