@@ -5,8 +5,8 @@
                          '----free----> freed                           nothing was read, nothing is spent
 
 Each step locks the rows it changes, so two processes cannot spend the same budget. A step out of order raises.
-A question reserves and begins in one transaction: `spend`. Statements are of SQLAlchemy's Core and compiled once; rows
-that a session had loaded before are read anew.
+A question reserves and begins in one transaction: `spend`. Statements are compiled once; rows that a session had loaded
+before are read anew.
 """
 
 import json
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
@@ -29,6 +29,7 @@ from jali_node.ledger.event import Event
 from jali_node.ledger.terms import Terms
 from jali_node.ledger.window import Window
 from jali_node.store import freezes
+from jali_node.store.ready import Ready, connection_of
 from jali_node.tables import AccountRow, Base, SpendRow
 
 HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
@@ -39,15 +40,16 @@ POPULATION, QUOTA = refusal.POPULATION, refusal.QUOTA
 Fitting = Callable[[Account], int]
 _ACCOUNT, _SPEND = Base.metadata.tables["account"], Base.metadata.tables["spend"]
 _WRITTEN = ("cap", "spent", "held", "spent_delta", "held_delta", "window_days", "window_since", "window_number")
-_LOCKED = (
+_LOCK_TWO = (
     select(*_ACCOUNT.c)
-    .where(_ACCOUNT.c.id.in_(bindparam("ids", expanding=True)))
+    .where(_ACCOUNT.c.id.in_((bindparam("first"), bindparam("second"))))
     .order_by(_ACCOUNT.c.id)
     .with_for_update()
 )
-_WRITE = (
+_WRITE = Ready(
     update(_ACCOUNT).where(_ACCOUNT.c.id == bindparam("account")).values({name: bindparam(name) for name in _WRITTEN})
 )
+_SPENT = Ready(insert(_SPEND))
 _MOVE = (
     update(_SPEND)
     .where(_SPEND.c.id == bindparam("spend"), _SPEND.c.state == bindparam("before"))
@@ -302,7 +304,7 @@ def _taken(session: Session, purchase: Purchase, paying: list[str], *, begun: bo
         "question": purchase.question,
         "created_at": datetime.now(UTC),
     }
-    session.execute(_SPEND.insert(), stored)
+    _SPENT.run(session, stored)
     records = [("spend.held", _facts(spend_id, list(rows), purchase, cost, price))]
     if begun:
         records.append(("spend.begun", {"spend": spend_id}))
@@ -342,7 +344,10 @@ def _facts(spend_id: str, paying: list[str], purchase: Purchase, cost: Charge, p
 def _locked(session: Session, ids: Iterable[str]) -> dict[str, _Locked]:
     """Lock accounts in one order for everyone, so that no two wait for each other. Windows that are due begin."""
     session.flush()
-    rows = session.execute(_LOCKED, {"ids": list(ids)}).all()
+    wanted = sorted(set(ids))
+    pairs = [(wanted[at], wanted[min(at + 1, len(wanted) - 1)]) for at in range(0, len(wanted), 2)]
+    run = connection_of(session).execute
+    rows = [row for first, second in pairs for row in run(_LOCK_TWO, {"first": first, "second": second})]
     return {row.id: _Locked(row.id, row.kind, _refreshed_if_due(session, row)) for row in rows}
 
 
@@ -371,7 +376,8 @@ def _refuse_unless_it_fits(
 
 def _moved(session: Session, spend_id: str, before: str, after: str) -> Row[Any]:
     session.flush()
-    moved = session.execute(_MOVE, {"spend": spend_id, "before": before, "after": after}).one_or_none()
+    step = {"spend": spend_id, "before": before, "after": after}
+    moved = connection_of(session).execute(_MOVE, step).one_or_none()
     if moved is None:
         found = session.execute(select(_SPEND.c.state).where(_SPEND.c.id == spend_id)).scalar_one_or_none()
         raise IllegalStep(f"spend {spend_id}: expected {before}, found {found or 'no such spend'}")
@@ -401,7 +407,7 @@ def write(session: Session, accounts: Mapping[str, Account]) -> None:
         for key, each in accounts.items()
     ]
     if values:
-        session.execute(_WRITE, values)
+        _WRITE.run(session, values)
     _read_anew(session, AccountRow, accounts)
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from jali.wire import ledger
@@ -18,6 +18,7 @@ from jali.wire.money import canonical
 from jali.wire.walk import Walk
 from jali_node.ledger.witness import Witness
 from jali_node.store import clock
+from jali_node.store.ready import Ready, connection_of
 from jali_node.tables import Base, EntryRow
 
 HEAD = 1
@@ -26,7 +27,10 @@ _ENTRY, _CHAIN_HEAD = Base.metadata.tables["entry"], Base.metadata.tables["chain
 _HEAD = select(_CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
 _END = select(_CHAIN_HEAD.c.seq, _CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
 _LOCKED_END = _END.with_for_update()
-_MOVE = update(_CHAIN_HEAD).where(_CHAIN_HEAD.c.id == HEAD).values(seq=bindparam("end"), hash=bindparam("hashed"))
+_APPENDED = Ready(insert(_ENTRY))
+_MOVE = Ready(
+    update(_CHAIN_HEAD).where(_CHAIN_HEAD.c.id == HEAD).values(seq=bindparam("end"), hash=bindparam("hashed"))
+)
 
 
 def append(session: Session, kind: str, body: dict[str, Any], at: datetime | None = None) -> None:
@@ -57,7 +61,7 @@ def append_all(session: Session, records: Sequence[tuple[str, dict[str, Any]]], 
         head = chained(before, seq, record_digest(kind, VERSION, moment, body))
         facts = {"kind": kind, "v": VERSION, "at": moment, "body": canonical(body).decode()}
         rows.append({"seq": seq, **facts, "prev_hash": before, "hash": head})
-    session.execute(_ENTRY.insert(), rows)
+    _APPENDED.run(session, rows)
     move_head(session, seq, head)
     session.info["appended_at"] = moment
 
@@ -70,7 +74,7 @@ def _moment(session: Session) -> datetime:
 
 def locked_head(session: Session) -> tuple[int, str]:
     """Return the newest entry's position and hash; nobody appends until the transaction ends."""
-    seq, hashed = session.execute(_LOCKED_END).one()
+    seq, hashed = connection_of(session).execute(_LOCKED_END).one()
     return seq, hashed
 
 
@@ -82,7 +86,7 @@ def newest_at(session: Session) -> datetime:
 
 def move_head(session: Session, seq: int, hashed: str) -> None:
     """Let the chain end at an entry; its lock is held."""
-    session.execute(_MOVE, {"end": seq, "hashed": hashed})
+    _MOVE.run(session, {"end": seq, "hashed": hashed})
     session.info["appended"] = seq, hashed
 
 

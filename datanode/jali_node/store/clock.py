@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jali_node.errors import ClockBehind
+from jali_node.store.ready import connection_of
 from jali_node.tables import Base
 
 TOLERANCE = timedelta(seconds=5)
@@ -25,7 +26,7 @@ def now(session: Session) -> datetime:
 
 def newest(session: Session) -> datetime:
     """Return when the newest entry was written, by the clock of that moment."""
-    return session.execute(_NEWEST).scalar_one_or_none() or datetime.min.replace(tzinfo=UTC)
+    return connection_of(session).execute(_NEWEST).scalar_one_or_none() or datetime.min.replace(tzinfo=UTC)
 
 
 def not_over(ends: ColumnElement[datetime] | InstrumentedAttribute[datetime]) -> ColumnElement[bool]:

@@ -9,7 +9,6 @@ node is not written to any more: what is written to a file without a name is los
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,8 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.orm import Session
 
 from jali_node.errors import NodeUnavailable
+from jali_node.store.ready import CONNECTION
+from jali_node.store.writers import Writers
 
 WAIT_S = 10.0
 _WRITES = "jali_writes"
@@ -44,8 +45,7 @@ class Database:
 
     def __init__(self, url: str, wait_s: float = WAIT_S, keeper: Keeper | None = None) -> None:
         self.keeper = keeper
-        self._wait_s = wait_s
-        self._one_writer: threading.Lock | None = None
+        self._writers: Writers | None = None
         self.url: URL = make_url(url)
         self.engine: Engine = create_engine(self.url, pool_timeout=wait_s, **_options(self.url, wait_s))
         if self.url.get_backend_name() == "sqlite":
@@ -57,7 +57,7 @@ class Database:
             event.listen(self.engine, "begin", same.refuse_unless_here)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._still = self.engine
-            self._one_writer = threading.Lock()
+            self._writers = Writers(self.engine, {_WRITES: True}, wait_s, self._kept)
         else:
             self._still = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -70,27 +70,21 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session that commits, durably, when the block ends without an error; else nothing is written."""
-        with _node_unavailable_if_down(), self._turn(), self.engine.connect() as connection:
-            connection.execution_options(**{_WRITES: True})
-            info = {"keeper": self.keeper}
-            with Session(connection, expire_on_commit=False, info=info) as session, session.begin():
+        info = {"keeper": self.keeper}
+        if self._writers:
+            with _node_unavailable_if_down(), self._writers.writing(info) as session:
                 yield session
-            connection.commit()
-            if self.keeper and (appended := session.info.get("appended")):
-                self.keeper.note(*appended, durable=session.info.get("begun", False))
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for this process's other writers where there is one at a time: SQLite has whoever comes second sleep."""
-        if self._one_writer is None:
-            yield
             return
-        if not self._one_writer.acquire(timeout=self._wait_s):
-            raise TimeoutError("another writer of this process did not end")
-        try:
-            yield
-        finally:
-            self._one_writer.release()
+        with _node_unavailable_if_down(), Session(self.engine, expire_on_commit=False, info=info) as session:
+            with session.begin():
+                session.info[CONNECTION] = session.connection()
+                yield session
+            self._kept(session.info)
+
+    def _kept(self, info: dict[str, Any]) -> None:
+        """Tell the keeper what was committed."""
+        if self.keeper and (appended := info.get("appended")):
+            self.keeper.note(*appended, durable=info.get("begun", False))
 
     def close(self) -> None:
         """Close all connections."""
@@ -153,4 +147,5 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()

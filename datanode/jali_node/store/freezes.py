@@ -1,26 +1,26 @@
 """Reading freezes, and what is said to whoever meets one."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from jali_node.errors import Frozen, GrantRequired, Refused
+from jali_node.store.ready import connection_of
 from jali_node.tables import AccountRow, Base, DatasetRow, FreezeRow, PopulationRow
 
 NODE = "node"
 """The subject that stands for everything."""
 _FREEZE, _VERSION = Base.metadata.tables["freeze"], Base.metadata.tables["version"]
 _OF_VERSION = select(_VERSION.c.dataset_id).where(_VERSION.c.id == bindparam("version"))
-_ANY = (
-    select(_FREEZE.c.subject)
-    .where(
-        or_(
-            _FREEZE.c.subject.in_(bindparam("subjects", expanding=True)),
-            _FREEZE.c.subject == _OF_VERSION.scalar_subquery(),
-        )
+_STOPPING = tuple(f"subject_{number}" for number in range(4))
+"""The node, up to two accounts, and a grant."""
+_ANY = select(_FREEZE.c.subject).where(
+    or_(
+        _FREEZE.c.subject.in_([bindparam(name) for name in _STOPPING]),
+        _FREEZE.c.subject == _OF_VERSION.scalar_subquery(),
     )
-    .limit(1)
 )
 
 
@@ -32,7 +32,8 @@ def refuse_if_any(session: Session, subjects: Sequence[str], version_id: str) ->
         GrantRequired: a grant was revoked, for good.
     """
     session.flush()
-    if session.execute(_ANY, {"subjects": [NODE, *subjects], "version": version_id}).first() is None:
+    asked = dict(zip_longest(_STOPPING, [NODE, *subjects], fillvalue=NODE))
+    if connection_of(session).execute(_ANY, {**asked, "version": version_id}).first() is None:
         return
     dataset_id = session.scalar(_OF_VERSION, {"version": version_id})
     found = first(session, subjects, dataset_id or "")
