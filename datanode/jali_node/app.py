@@ -1,7 +1,7 @@
 """The composition root: settings become a node, a node becomes an ASGI application."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jali.wire.problem import MEDIA_TYPE
 from jali.wire.request import RequestKind
@@ -48,6 +47,7 @@ from jali_node.routes import (
     requests,
     sign_in,
 )
+from jali_node.routes.bodies import BodyLimit
 from jali_node.routes.document import describe
 from jali_node.routes.headers import SecurityHeaders
 from jali_node.routes.signed_in import PROBLEMS
@@ -139,7 +139,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown_route)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    limits = {"limit_bytes": settings.body_limit_bytes, "model_limit_bytes": settings.model_limit_bytes}
+    app.add_middleware(BodyLimit, **limits, reply=_reply)
     app.add_middleware(Requests, metrics=app.state.metrics)
     app.add_middleware(SecurityHeaders)
     return app
@@ -165,43 +166,6 @@ def _errands(node: Node, recovery: Recovery) -> Errands:
     if not node.settings.notices.tells_anybody:
         return Errands(LAPSE_EVERY_S, *daily)
     return Errands(node.settings.notices.poll_s, *daily, lambda: deliver_due(node))
-
-
-class BodyLimit:
-    """Refuses a body beyond the limit before it is parsed, whether its length was announced or not."""
-
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
-        self._app = app
-        self._limit = limit_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413."""
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        body, size = [], int(announced) if announced.isdigit() else 0
-        more = True
-        while more and size <= self._limit:
-            message = await receive()
-            body.append(message)
-            more = message.get("more_body", False)
-            size = max(size, sum(len(part.get("body", b"")) for part in body))
-        if size > self._limit:
-            refusal = errors.BodyTooLarge(f"expected a body of at most {self._limit} bytes, got {size} or more")
-            scope["state"]["refusal"] = refusal.code.value
-            return await _reply(refusal)(scope, receive, send)
-        return await self._app(scope, _replaying(body, receive), send)
-
-
-def _replaying(body: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:
-    waiting = iter(body)
-
-    async def replay() -> Message:
-        for message in waiting:
-            return message
-        return await receive()
-
-    return replay
 
 
 def _reply(refusal: Refused, request: Request | None = None) -> JSONResponse:

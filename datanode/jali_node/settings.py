@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(default=None, description="PEM, with its chain; https if set")
     tls_key: Path | None = Field(default=None, description="the certificate's private key, PEM")
     body_limit_bytes: int = Field(default=1_048_576, ge=1024)
+    model_limit_bytes: int = Field(default=36_000_000, ge=1024, description="of a request that may carry a model")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_form: Literal["text", "json"] = Field(default="text", description="json: one object a line, for a collector")
     memory_limit: str = Field(default="2GB", pattern=r"^[0-9]+(MB|GB)$", description="for the embedded engine")
