@@ -120,10 +120,12 @@ class Desk:
                 return population
         raise errors.UnknownResource("there is no such population", field="population")
 
-    def grant(self, request: AccessRequest, epsilon: float, expires_days: int, reason: str) -> AccessRequest:
+    def grant(
+        self, request: AccessRequest, epsilon: float, expires_days: int, reason: str, refresh_days: int | None = None
+    ) -> AccessRequest:
         """Grant a request as it was read."""
         return self._owner.decide(
-            request, RequestStatus.GRANTED, reason, epsilon=epsilon, expires_days=expires_days or DAYS
+            request, RequestStatus.GRANTED, reason, epsilon, expires_days or DAYS, refresh_days=refresh_days
         )
 
     def decide(self, request: AccessRequest, outcome: RequestStatus, reason: str) -> AccessRequest:

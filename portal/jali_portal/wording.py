@@ -321,12 +321,30 @@ def dead_letters(count: int) -> str:
     return f"{words.counted(count, 'notice')} could not be delivered and will not be tried again by itself."
 
 
-def granted(epsilon: float, days: int) -> str:
+REFRESH_HELP = (
+    "A quota that begins anew lets somebody work for months without asking again. The population's cap stays as it is, "
+    "over all askers: it is what bounds what can be learned about the people."
+)
+
+
+def refreshes(epsilon: float, every: int, days: int) -> str:
+    """Say what a quota that begins anew comes to."""
+    times = math.ceil(days / every)
+    return (
+        f"Up to {words.counted(times, 'time')} {words.epsilon(epsilon)} in {words.counted(days, 'day')}, so "
+        f"{words.epsilon(times * epsilon)} in all, as far as the population's cap has room for it. The cost above is "
+        "that of one window."
+    )
+
+
+def granted(epsilon: float, days: int, refresh_days: int | None = None) -> str:
     """Say what was granted; more of a quota keeps its day."""
     if not days:
         return f"Granted {words.epsilon(epsilon)} more. The quota keeps the day on which it ends."
+    every = f" every {words.counted(refresh_days, 'day')}" if refresh_days else ""
     return (
-        f"Granted {words.epsilon(epsilon)} for {words.counted(days, 'day')}. Questions within it are answered at once."
+        f"Granted {words.epsilon(epsilon)}{every} for {words.counted(days, 'day')}. "
+        "Questions within it are answered at once."
     )
 
 

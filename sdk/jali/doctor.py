@@ -21,7 +21,10 @@ from jali.wire.node import NodeInfo
 from jali.wire.person import Me
 
 PYTHON_LEAST = (3, 11)
-EXTRAS = {"train": "torch", "plot": "matplotlib", "altair": "altair", "node": "fastapi", "portal": "streamlit"}
+EXTRAS = {
+    "train": "torch", "onnx": "onnx", "plot": "matplotlib", "altair": "altair", "node": "fastapi",
+    "portal": "streamlit",
+}  # fmt: skip
 """Each extra, and a library that only it brings."""
 CLOCKS_DIFFER = timedelta(seconds=60)
 SOON = timedelta(days=14)

@@ -79,6 +79,18 @@ def test_a_smaller_quota_can_be_granted_and_is_used_afterwards(portal: Any) -> N
     assert house.ask({"kind": "mean", "column": "age"}, 0.6).json()["code"] == "budget_exhausted"
 
 
+def test_a_quota_that_begins_anew_says_what_it_comes_to_and_does(portal: Any) -> None:
+    house = portal.house
+    wish = house.request(1.0)
+    page = portal.page("request", id=wish["id"])
+    page.selectbox[1].set_value(30).run()
+    assert "Up to 3 times ε 1 in 90 days, so ε 3 in all" in portal.texts(page)
+    said = portal.texts(portal.press(page, "Grant ε 1 every 30 days for 90 days"))
+    assert "Granted ε 1 every 30 days for 90 days" in said
+    mine = house.get(f"/v1/datasets/{house.dataset}/budget", project=house.project).json()
+    assert mine["window"]["days"] == 30
+
+
 def test_a_denial_needs_a_reason_and_tells_it(portal: Any) -> None:
     wish = portal.house.request(1.0)
     page = portal.page("request", id=wish["id"])
