@@ -19,7 +19,8 @@ ROUND_TIMEOUT_S = 120.0
 CODE = f"""\
 model = nn.Sequential(nn.Linear({training.WIDTH}, 16), nn.Tanh(), nn.Linear(16, 1))
 what = dict(target={training.TARGET}, features={training.FEATURES},
-            epsilon={training.EPSILON:g}, rounds={training.ROUNDS}, steps={training.STEPS}, batch={training.BATCH})
+            epsilon={training.EPSILON:g}, rounds={training.ROUNDS}, steps={training.STEPS}, batch={training.BATCH},
+            held_out={training.HELD_OUT:g}, metrics_epsilon={training.METRICS_EPSILON:g})
 fed.training_quote(model, **what)"""
 
 
@@ -36,6 +37,8 @@ def submit(show: Callable[..., None], nodes: list[Node]) -> FederatedJob:
         "batch": training.BATCH,
         "learning_rate": training.LEARNING_RATE,
         "clip_norm": training.CLIP_NORM,
+        "held_out": training.HELD_OUT,
+        "metrics_epsilon": training.METRICS_EPSILON,
         "purpose": PURPOSE,
     }
     show(federated.training_quote(model, **what), CODE)
@@ -56,16 +59,19 @@ def approve(say: Callable[[str], None], houses: list[House], job: FederatedJob, 
 
 
 def learn(say: Callable[[str], None], job: FederatedJob, root: Path) -> object:
-    """Train all rounds, saying each, and return the model."""
+    """Train all rounds, saying each, have the nodes measure the model, and return it."""
     started = time.monotonic()
     per_round = next(iter(job.jobs.values())).quote.per_round
 
     def progress(node: str, number: int, what: str) -> None:
-        if what == "done":
+        if what == "done" and number > training.ROUNDS:
+            say(f"{node} has measured the model on rows that it kept aside")
+        elif what == "done":
             say(f"round {number} of {training.ROUNDS}: {node} has answered (ε {per_round:.3g} were it alone)")
 
     job.run(root / "run.json", deadline_s=ROUND_TIMEOUT_S, progress=progress)
     say(f"{training.ROUNDS} rounds over {len(job.jobs)} nodes in {time.monotonic() - started:.1f} s")
+    say(f"on what the nodes kept aside, all together: {job.metrics.describe()}")
     return job.model()
 
 

@@ -46,39 +46,44 @@ def run_rounds(
     run = file.load()
     if run is None:
         raise errors.InvalidRequest(f"there is no run in {file.path}", field="file")
-    while not run.done:
+    while not run.trained:
         run = _one_round(transports, file, run, deadline_s, progress)
         averaged = fedavg.average(
             [load(base64.b64decode(run.replies[node])) for node in run.jobs], [run.shares[node] for node in run.jobs]
         )
         run = run.with_average(base64.b64encode(save(dict(averaged))).decode())
         file.save(run)
+    if not run.done:
+        run = _one_round(transports, file, run, deadline_s, progress)
     return run
 
 
 def _one_round(
     transports: Mapping[str, Transport], file: RunFile, run: Run, deadline_s: float, progress: Progress
 ) -> Run:
+    """Have every node do its part: of a round, or of measuring once all rounds are averaged."""
     end = time.monotonic() + deadline_s
-    missing = [node for node in run.jobs if node not in run.replies]
+    missing = [node for node in run.jobs if node not in (run.metrics if run.trained else run.replies)]
     with ThreadPoolExecutor(max(1, len(missing))) as pool:
         asked = {
             node: pool.submit(_reply, transports[node], run, run.jobs[node], end, node, progress) for node in missing
         }
         for node, reply in asked.items():
-            run = run.with_reply(node, reply.result())
+            run = run.with_metrics(node, reply.result()) if run.trained else run.with_reply(node, reply.result())
             file.save(run)
     return run
 
 
 def _reply(transport: Transport, run: Run, job: str, end: float, node: str, progress: Progress) -> str:
+    """Return a node's weights, or its metrics as JSON."""
     form, again = RoundForm(run=run.id, weights=run.weights), "the run stays, go on with it later"
     state = done(
         transport, job, run.number, form, end, again, f"{node}: ", lambda what: progress(node, run.number, what)
     )
-    if state.weights is None:
+    reply = (state.metrics and state.metrics.model_dump_json()) if run.trained else state.weights
+    if reply is None:
         raise errors.UnexpectedReply(f"{node}: round {run.number} is done without a reply")
-    return state.weights
+    return reply
 
 
 def done(

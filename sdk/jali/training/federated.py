@@ -16,11 +16,12 @@ from jali.eda.shown import feature_names
 from jali.training import card, coordinator
 from jali.training.card import SEVERAL, Origin
 from jali.training.graph import load, trace
+from jali.training.metrics import together
 from jali.training.quotes import QuoteText
 from jali.training.runs import Run, RunFile
 from jali.training.wishes import wish
 from jali.wire.features import Way
-from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Training
+from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Metrics, Training
 from jali.wire.targets import Aim
 
 POLL_S = 1.0
@@ -146,7 +147,7 @@ class FederatedJob:
         if progress is not None:
             self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=progress)
             return self
-        rounds, done = self.training.rounds, itertools.count(1)
+        rounds, done = self.training.last, itertools.count(1)
         with bars.waiting("training", rounds * len(transports), "replies") as wait:
 
             def reached(node: str, number: int, what: str) -> None:
@@ -154,7 +155,7 @@ class FederatedJob:
                     wait.reach(next(done))
 
             self._run = coordinator.run_rounds(transports, file, deadline_s=deadline_s, progress=reached)
-            wait.outcome = f"{rounds} rounds at {len(transports)} nodes done"
+            wait.outcome = f"{self.training.rounds} rounds at {len(transports)} nodes done"
         return self
 
     def model(self) -> Any:
@@ -164,6 +165,30 @@ class FederatedJob:
             JobEnded: it has not been run to its end.
         """
         return load(self.training.graph, base64.b64decode(self._ended().weights))
+
+    @property
+    def metrics(self) -> Metrics:
+        """How the model does on the held-out rows of all nodes together, with noise; `describe()` says it.
+
+        `metrics_at` has each node's own. Its `epsilon` is the sum over the nodes: a person may be at all of them.
+
+        Raises:
+            NotOffered: none were asked for.
+            JobEnded: it has not been run to its end.
+        """
+        return together(self.metrics_at.values())
+
+    @property
+    def metrics_at(self) -> dict[str, Metrics]:
+        """How the model does on each node's held-out rows, as that node released it.
+
+        Raises:
+            NotOffered: none were asked for.
+            JobEnded: it has not been run to its end.
+        """
+        if not self.training.held_out:
+            raise errors.NotOffered("no metrics were asked for: train(..., held_out=0.2) keeps rows aside for them")
+        return {node: Metrics.model_validate_json(text) for node, text in self._ended().metrics.items()}
 
     def save(self, folder: str | Path, *, onnx: bool | None = None) -> Path:
         """Write the trained model into a folder and return it. Free: all of it was released.
@@ -189,7 +214,8 @@ class FederatedJob:
             )
             for node, remote in self._members.items()
         }
-        facts, text = card.facts(self.training, origins), card.card(self.training, origins)
+        facts = card.facts(self.training, origins)
+        text = card.card(self.training, origins, self.metrics if self.training.held_out else None)
         return results.save(folder, self.training.graph, base64.b64decode(run.weights), facts, text, onnx=onnx)
 
     def _ended(self) -> Run:
@@ -212,6 +238,7 @@ class FederatedJob:
             shares={node: float(self._members[node].card.population.units) for node in self.jobs},
             rounds=self.training.rounds,
             weights=form.weights,
+            measures=self.training.held_out > 0,
         )
 
     def __repr__(self) -> str:
@@ -247,14 +274,11 @@ def forms(
         purpose: what the model is for, at least 10 characters.
         steps: DP-SGD steps in a round.
         batch: the expected number of rows in a step.
-        others: `learning_rate`, `clip_norm` and `shape`, as `wish` takes them.
+        others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon` and `shape`, as `wish` takes them.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.
-        NotOffered: metrics are asked for; over several nodes they are not measured yet.
     """
-    if others.get("held_out") or others.get("metrics_epsilon"):
-        raise errors.NotOffered("held_out: metrics are measured at one node, with ds.train(...), not over several yet")
     first = next(iter(members.values()))
     form = wish(
         first.facts,

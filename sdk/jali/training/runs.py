@@ -21,6 +21,7 @@ class Run:
         number: the round that comes next, from 1.
         replies: this round's replies so far, by node.
         digests: of the replies of each round that was averaged, by node: what the nodes' ledgers have of them.
+        measures: whether each node measures the model once it is trained, and metrics: what they said, by node (JSON).
     """
 
     id: str
@@ -31,15 +32,26 @@ class Run:
     number: int = 1
     replies: dict[str, str] = field(default_factory=dict)
     digests: list[dict[str, str]] = field(default_factory=list)
+    measures: bool = False
+    metrics: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> bool:
+        """Whether all rounds have been averaged."""
+        return self.number > self.rounds
 
     @property
     def done(self) -> bool:
-        """Whether all rounds have been averaged."""
-        return self.number > self.rounds
+        """Whether all rounds have been averaged, and the model was measured at every node where that was asked for."""
+        return self.trained and (not self.measures or self.jobs.keys() <= self.metrics.keys())
 
     def with_reply(self, node: str, reply: str) -> "Run":
         """Return the run with one more reply of this round."""
         return replace(self, replies={**self.replies, node: reply})
+
+    def with_metrics(self, node: str, metrics: str) -> "Run":
+        """Return the run with what one more node has measured."""
+        return replace(self, metrics={**self.metrics, node: metrics})
 
     def with_average(self, weights: str) -> "Run":
         """Return the run at its next round."""
