@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from jali.wire.problem import MEDIA_TYPE
 from jali.wire.request import RequestKind
 from jali_node import errors, keys
+from jali_node.actions.code.decide_output import expire_outputs
 from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import Recovery, refuse_if_incomplete
@@ -33,6 +34,7 @@ from jali_node.rates import Rates
 from jali_node.routes import (
     about,
     audit,
+    code_jobs,
     datasets,
     evidence,
     freezes,
@@ -70,6 +72,7 @@ ROUTERS = tuple(
         queries,
         requests,
         jobs,
+        code_jobs,
         ledger,
         freezes,
         audit,
@@ -161,6 +164,7 @@ def _errands(node: Node, recovery: Recovery) -> Errands:
     daily: list[Callable[[], object]] = [
         recovery.finish,
         lambda: expire(node),
+        lambda: expire_outputs(node),
         seldom(FORGET_EVERY_S, lambda: retain(node)),
     ]
     if not node.settings.notices.tells_anybody:

@@ -187,6 +187,12 @@ class BudgetExhausted(Refused):
     code, status = Code.BUDGET_EXHAUSTED, 403
 
 
+class CodeJobsOff(Refused):
+    """The owner has not turned code jobs on for this dataset."""
+
+    code, status = Code.CODE_JOBS_OFF, 403
+
+
 class ProjectEnded(Refused):
     """The project is over: nothing is asked for it, and no job of it begins."""
 

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     )
     timed_release: bool = Field(default=True, description="answers leave at times that rows do not decide")
     request_answer_days: int = Field(default=5, ge=1, le=365, description="within which owners mean to decide requests")
+    airlock_days: int = Field(default=30, ge=1, le=3650, description="after which an undecided output is destroyed")
     request_expire_days: int = Field(default=60, ge=1, le=3650, description="after which an undecided request lapses")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="what is kept how long")
     notices: NoticeSettings = Field(default=NoticeSettings(), description="webhooks and mail; JSON in the environment")

@@ -13,6 +13,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
+from jali_node.actions.code import run_code
 from jali_node.actions.jobs import run_round
 from jali_node.errors import NodeUnavailable
 from jali_node.node import Node
@@ -37,6 +38,7 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
     }
     DBOS(config=config)
     round_workflow = _workflow(node, worker_id, ended)
+    code_workflow = _code_workflow(node, worker_id, ended)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
     say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
@@ -45,6 +47,9 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
             for job_id, number, attempt in _waiting(node):
                 with SetWorkflowID(f"{job_id}.{number}.{attempt}"):
                     DBOS.enqueue_workflow(QUEUE, round_workflow, job_id, number, attempt)
+            for job_id, attempt in _waiting_code(node):
+                with SetWorkflowID(f"{job_id}.{attempt}"):
+                    DBOS.enqueue_workflow(QUEUE, code_workflow, job_id, attempt)
             ended.wait(POLL_S)
     finally:
         DBOS.destroy(workflow_completion_timeout_sec=0)
@@ -56,6 +61,14 @@ def _waiting(node: Node) -> list[tuple[str, int, int]]:
         return run_round.waiting_rounds(node)
     except NodeUnavailable as refused:
         log.warning("no round is begun for now: %s", refused.detail)
+        return []
+
+
+def _waiting_code(node: Node) -> list[tuple[str, int]]:
+    try:
+        return run_code.waiting_code(node)
+    except NodeUnavailable as refused:
+        log.warning("no code job is begun for now: %s", refused.detail)
         return []
 
 
@@ -91,6 +104,23 @@ def _workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[s
         return claim(job_id, number, attempt) and train(job_id, number, attempt)
 
     workflow: Any = train_round
+    return workflow  # type: ignore[no-any-return]
+
+
+def _code_workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[str, int], bool]:
+    @DBOS.step(name="claim_code")
+    def claim(job_id: str, attempt: int) -> bool:
+        return _as_soon_as_possible(ended, lambda: run_code.claim_code(node, job_id, attempt, worker_id))
+
+    @DBOS.step(name="run_code")
+    def run(job_id: str, attempt: int) -> bool:
+        return run_code.run_code(node, job_id, attempt)
+
+    @DBOS.workflow(name="code_job")
+    def code_job(job_id: str, attempt: int) -> bool:
+        return claim(job_id, attempt) and run(job_id, attempt)
+
+    workflow: Any = code_job
     return workflow  # type: ignore[no-any-return]
 
 

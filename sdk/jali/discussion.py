@@ -18,6 +18,8 @@ WORDS = {
     Happened.DENIED: "denied it",
     Happened.WITHDRAWN: "withdrew it",
     Happened.EXPIRED: "it lapsed, since nobody decided in time",
+    Happened.RELEASED: "released its output",
+    Happened.DESTROYED: "destroyed its output",
 }
 
 

@@ -8,6 +8,7 @@
     │   ├── TooManyRequests    more a second than the node takes; facts say how long to wait
     │   ├── AccessDenied       a rule of the owner says no
     │   ├── GrantRequired      nobody has granted this yet: request_access()
+    │   ├── CodeJobsOff        the owner has not turned code jobs on for the dataset
     │   ├── ProjectEnded       the project is over: nothing is asked for it any more
     │   ├── ApprovalRequired   the owner decides each time; facts name the request
     │   ├── BudgetExhausted    the quota or the population's cap has no room for this price
@@ -115,6 +116,10 @@ class AccessDenied(Refused):
 
 class GrantRequired(Refused):
     """Nobody has granted this yet."""
+
+
+class CodeJobsOff(Refused):
+    """The owner has not turned code jobs on for this dataset: no epsilon covers what they give back."""
 
 
 class ProjectEnded(Refused):
@@ -282,6 +287,7 @@ BY_CODE: dict[str, type[Refused]] = {
     Code.BOUNDS_UNKNOWN: BoundsUnknown,
     Code.BUDGET_EXHAUSTED: BudgetExhausted,
     Code.CLOCK_BEHIND: ClockBehind,
+    Code.CODE_JOBS_OFF: CodeJobsOff,
     Code.DATASET_CHANGED: DatasetChanged,
     Code.DECISION_OUTDATED: DecisionOutdated,
     Code.EPSILON_TOO_SMALL: EpsilonTooSmall,

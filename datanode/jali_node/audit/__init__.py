@@ -59,6 +59,8 @@ SETTINGS_CHANGED = "settings.changed"
 JOB_SUBMITTED = "job.submitted"
 JOB_DECIDED = "job.decided"
 JOB_ENDED = "job.ended"
+CODE_ALLOWED = "dataset.code_allowed"
+CODE_FORBIDDEN = "dataset.code_forbidden"
 
 NOTHING_LOST = (
     SIGN_IN_FAILED, SIGNED_OUT, AUDIT_EXPORTED, EVIDENCE_TAKEN, LEDGER_EXPORTED, BACKUP_TAKEN, SETTINGS_CHANGED,

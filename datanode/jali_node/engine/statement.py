@@ -126,7 +126,7 @@ def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
 
 
 def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
-    """Return the query for rows themselves: doubles (NULL where missing), and categories' codes in card order."""
+    """Return the query for rows themselves: doubles (NULL where missing), categories' codes in card order, texts."""
     table = sa.table(view, *(sa.column(column.name) for column in columns))
     return sa.select(*(_row_value(column, dict(table.c.items())).label(f"c{i}") for i, column in enumerate(columns)))
 
@@ -141,7 +141,7 @@ def _row_value(column: Column, values: Values) -> Sql:
     if column.type is ColumnType.CATEGORY:
         group = Categories(column)
         return sa.cast(_shown(_group(group, values), group), sa.BigInteger)
-    return sa.cast(values[column.name], sa.Double)
+    return sa.cast(values[column.name], sa.Text if column.type is ColumnType.TEXT else sa.Double)
 
 
 def _aggregate(term: Term, codes: Values, values: Values) -> Sql:

@@ -162,11 +162,12 @@ class Warehouse:
             return counts.array_of(tally, cursor.execute(text, values).fetchall())
 
     def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
-        """Return the rows themselves, for training alone. They never leave the node.
+        """Return the rows themselves, for what runs in the sandbox alone. They never leave the node.
 
         Returns:
             for each column an array over the rows: float64 with NaN where an integer or number is missing, or int64
-            codes of a category in the card's order, one code more standing for missing or undeclared.
+            codes of a category in the card's order, one code more standing for missing or undeclared; a text column's
+            are objects, None where missing.
         """
         self._attach(snapshot)
         text, values = _compiled(statement.rows(snapshot.version, columns))
@@ -249,6 +250,8 @@ def _compiled(select: sa.Select[Any]) -> tuple[str, list[Any]]:
 def _plain(values: Any) -> NDArray[Any]:
     """Return an array without a mask: what is masked becomes NaN. Codes of categories have nothing to mask."""
     if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind == "O":
+            return values.filled(None)
         return values.filled(np.nan) if values.dtype.kind == "f" else values.data
     return np.asarray(values)
 

@@ -20,6 +20,9 @@ WORDS = {
     "request.denied": "A request was denied",
     "request.withdrawn": "A request was withdrawn",
     "request.expired": "A request has lapsed undecided",
+    "request.held": "An output waits in the airlock",
+    "request.released": "An output was released",
+    "request.destroyed": "An output was destroyed",
 }
 LABELS = {
     "id": "Request",

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import RoundStatus
 from jali.wire.notice import NoticeState
 from jali.wire.problem import Code
@@ -22,6 +23,7 @@ from jali_node.tables import (
     AccessRequestRow,
     AccountRow,
     ChainHeadRow,
+    CodeJobRow,
     JobRoundRow,
     JobRow,
     NoticeRow,
@@ -122,6 +124,8 @@ def _waiting(session: Session) -> Metric:
     for queue, waits in (
         ("requests", AccessRequestRow.status.in_(request_state.OPEN)),
         ("jobs", JobRow.status.in_(request_state.OPEN)),
+        ("code_jobs", CodeJobRow.status.in_(request_state.OPEN)),
+        ("outputs", CodeJobRow.status == CodeStatus.HELD),
         ("rounds", JobRoundRow.status == RoundStatus.QUEUED),
         ("notices", NoticeRow.state == NoticeState.WAITING),
         ("dead_notices", NoticeRow.state == NoticeState.DEAD),

@@ -4,9 +4,11 @@ from fastapi import APIRouter
 
 from jali.wire.budget import Budget
 from jali.wire.dataset import Dataset, Visibility
+from jali.wire.jobs.code import CodeAllowed
 from jali.wire.mock import MockKind, MockRows
 from jali.wire.query import Id
 from jali_node.actions.budgets.show_budgets import own_budget
+from jali_node.actions.code.allow_code import set_code
 from jali_node.actions.datasets.hide_dataset import set_visibility
 from jali_node.actions.datasets.list_datasets import list_datasets, show_dataset
 from jali_node.actions.datasets.mock_rows import show_mock
@@ -31,6 +33,12 @@ def dataset(node: ServingNode, caller: SignedIn, dataset_id: str) -> Dataset:
 def visibility(node: ServingNode, caller: SignedIn, dataset_id: str, form: Visibility) -> Dataset:
     """Hide a dataset, or show it again; for owners."""
     return set_visibility(node, caller, dataset_id, hidden=form.hidden)
+
+
+@router.put("/{dataset_id}/code-jobs")
+def code_jobs(node: ServingNode, caller: SignedIn, dataset_id: str, form: CodeAllowed) -> Dataset:
+    """Let code jobs be submitted for a dataset, or no longer; for owners."""
+    return set_code(node, caller, dataset_id, allowed=form.allowed)
 
 
 @router.get("/{dataset_id}/budget")

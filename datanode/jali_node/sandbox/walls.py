@@ -19,6 +19,8 @@ from jali_node.sandbox.limits import Limits
 
 PROCESS, NO_NETWORK, NO_FILES = 2, 3, 4
 """Tiers: see the package."""
+HIGHEST = NO_FILES
+"""What code that a person wrote needs, whatever an owner would settle for elsewhere."""
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 22, 38, 4
 _SECCOMP_MODE_FILTER = 2

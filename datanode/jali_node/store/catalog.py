@@ -7,7 +7,7 @@ from functools import lru_cache
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from jali.wire.dataset import Card, Dataset, Population, UnitKind
+from jali.wire.dataset import Card, Dataset, Population, PromiseEnd, UnitKind
 from jali_node.errors import InvalidRequest, UnknownDataset
 from jali_node.tables import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 
@@ -39,6 +39,7 @@ class Registered:
                 name=self.population.name,
                 unit=UnitKind(self.population.unit),
                 units=self.population.units,
+                promise_ended=promise_end(self.population),
             ),
             columns=card.columns,
             entity=card.entity,
@@ -46,8 +47,16 @@ class Registered:
             rows=card.rows,
             hidden=self.dataset.hidden,
             withdrawn_at=self.dataset.withdrawn_at,
+            code_jobs=self.dataset.code_jobs,
             registered_at=self.version.registered_at,
         )
+
+
+def promise_end(row: PopulationRow) -> PromiseEnd | None:
+    """Return where a population's promise ended, if it did."""
+    if row.promise_ended_entry is None or row.promise_ended_at is None:
+        return None
+    return PromiseEnd(entry=row.promise_ended_entry, at=row.promise_ended_at)
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jali_node.tables.base import Base, UtcTime
@@ -12,6 +12,7 @@ class PopulationRow(Base):
     """The units that one promise covers. Its account outlives every dataset version.
 
     `ranking_key` (hexadecimal, secret) decides which rows of an entity are read; it is the same for every version.
+    `promise_ended_entry` is the chain's first entry of a release without a guarantee, where the promise ended.
     """
 
     __tablename__ = "population"
@@ -22,6 +23,8 @@ class PopulationRow(Base):
     units: Mapped[int] = mapped_column(BigInteger)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), unique=True)
     ranking_key: Mapped[str] = mapped_column(String(64))
+    promise_ended_entry: Mapped[int | None] = mapped_column(BigInteger)
+    promise_ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -29,7 +32,7 @@ class DatasetRow(Base):
     """A dataset's name; what it is now is its current version.
 
     A `hidden` one is shown to nobody without a grant or an overseeing role. `withdrawn_at` is when entities were last
-    taken out because they withdrew.
+    taken out because they withdrew. `code_jobs` says that functions may be submitted to run over it.
     """
 
     __tablename__ = "dataset"
@@ -40,6 +43,7 @@ class DatasetRow(Base):
     version_id: Mapped[str] = mapped_column(String(40), unique=True)
     hidden: Mapped[bool] = mapped_column(Boolean, default=False)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    code_jobs: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -19,6 +19,8 @@ DID = {
     Happened.DENIED: "denied it",
     Happened.WITHDRAWN: "withdrew it",
     Happened.EXPIRED: "It lapsed: nobody decided in time",
+    Happened.RELEASED: "released the output",
+    Happened.DESTROYED: "destroyed the output",
 }
 BY_RULE = {Happened.GRANTED: "A rule of the node's policy granted it"}
 

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from jali.wire.base import Reply
+from jali.wire.dataset import PromiseEnd
 
 
 class PrivacyLoss(Reply):
@@ -102,7 +103,8 @@ class Budget(Reply):
     `keys_delta` is the part of delta set aside for releases of unknown keys, `keys_delta_left` what is left of it.
     `grant` is the one that a quota belongs to; more of it may be asked for. Where there is a `window`, all this is
     about the present one: a quota that refreshes stays under its population's cap, and a cap that refreshes bounds each
-    window alone.
+    window alone. Where the population's promise has ended, `promise_ended` says where: what is left then bounds what
+    further answers add, and nothing else.
     """
 
     cap: float
@@ -114,6 +116,7 @@ class Budget(Reply):
     keys_delta_left: float = 0.0
     grant: str | None = None
     window: Window | None = None
+    promise_ended: PromiseEnd | None = None
 
 
 class BudgetReport(Reply):
@@ -163,6 +166,8 @@ class PopulationBudget(Reply):
         money = self.budget
         said = f"{self.name}: {self.units:,} units ({self.unit}), epsilon {money.cap:g}, delta {money.delta:g}"
         said += f"; room for {money.left:.4g}"
+        if money.promise_ended is not None:
+            said += f"; {money.promise_ended.describe()}"
         if money.window is None:
             return said
         return f"{said}; {money.window.describe()}\n{money.window.warning(money.cap)}"

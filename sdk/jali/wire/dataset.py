@@ -148,11 +148,29 @@ class Visibility(Request):
     hidden: bool = Field(strict=True)
 
 
+class PromiseEnd(Reply):
+    """Where the privacy promise of a population ended: an output of a code job left, and no epsilon covers that.
+
+    `entry` is the ledger's.
+    """
+
+    entry: int
+    at: datetime
+
+    def describe(self) -> str:
+        """Say it in a sentence."""
+        return (
+            f"the privacy promise ended at entry {self.entry} of the ledger, on {self.at:%d %B %Y}: an output of a "
+            "code job was released, which no epsilon covers"
+        )
+
+
 class Population(Reply):
     """The people or rows that one privacy promise covers.
 
     `units` is the owner's public figure for how many there are, rounded to two digits. Where the promise is not for all
-    time but for windows of so many days, `refresh_days` says so: over k windows k times as much may be learned.
+    time but for windows of so many days, `refresh_days` says so: over k windows k times as much may be learned. Where
+    it ended, for all tables about these people, `promise_ended` says at which entry of the ledger.
     """
 
     id: str
@@ -160,6 +178,7 @@ class Population(Reply):
     unit: UnitKind
     units: int
     refresh_days: int | None = None
+    promise_ended: PromiseEnd | None = None
 
 
 class Dataset(Reply):
@@ -167,6 +186,7 @@ class Dataset(Reply):
 
     A `hidden` dataset is shown to whoever has a grant or oversees the node, and to nobody else. `withdrawn_at` is when
     entities were last taken out because they withdrew: answers and models that were released before remain as they are.
+    With `code_jobs` functions may be submitted to run over it, each read by a person, and so is what it gives back.
     With `timed_release` answers leave at times that rows do not decide; `late` counts those that were not ready then.
     """
 
@@ -184,6 +204,7 @@ class Dataset(Reply):
     late: int = 0
     hidden: bool = False
     withdrawn_at: datetime | None = None
+    code_jobs: bool = False
     registered_at: datetime
 
     @property

@@ -24,6 +24,9 @@ class Happened(StrEnum):
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    RELEASED = "released"
+    """The output of a code job left the airlock."""
+    DESTROYED = "destroyed"
 
 
 def _says_something(text: str) -> str:

@@ -20,6 +20,7 @@ class Code(StrEnum):
     BOUNDS_UNKNOWN = "bounds_unknown"
     BUDGET_EXHAUSTED = "budget_exhausted"
     CLOCK_BEHIND = "clock_behind"
+    CODE_JOBS_OFF = "code_jobs_off"
     DATASET_CHANGED = "dataset_changed"
     DECISION_OUTDATED = "decision_outdated"
     EPSILON_TOO_SMALL = "epsilon_too_small"

@@ -60,7 +60,7 @@ class AccessRequestForm(Request):
     epsilon: Epsilon
     statistics: Names | None = None
     columns: Names | None = None
-    job_kinds: Annotated[tuple[Literal["train"], ...], Field(max_length=10)] | None = None
+    job_kinds: Annotated[tuple[Literal["train", "code"], ...], Field(max_length=10)] | None = None
     delta: Delta | None = None
 
 

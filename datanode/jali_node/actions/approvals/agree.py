@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jali.wire.money import from_fixed
+from jali.wire.money import FIXED_MAX, from_fixed
 from jali.wire.request import Approval
 from jali_node import audit
 from jali_node.errors import AccessDenied, DecisionOutdated
 from jali_node.people.caller import Caller
 from jali_node.store import policies
 from jali_node.tables import ApprovalRow
+
+UNPROMISED = FIXED_MAX
+"""The epsilon (1e-12) of what no epsilon covers: above every limit."""
 
 
 @dataclass(frozen=True)

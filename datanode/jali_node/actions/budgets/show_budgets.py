@@ -9,7 +9,7 @@ from jali_node.ledger import book, replay, report
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.people.sight import seen
-from jali_node.store import clock, grants
+from jali_node.store import catalog, clock, grants
 from jali_node.tables import AccountRow, GrantRow, PopulationRow
 
 
@@ -21,7 +21,7 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
     """
     caller.must_belong_to(project_id)
     with node.database.reading() as session:
-        seen(session, caller, dataset_id)
+        people = seen(session, caller, dataset_id).population
         now = clock.now(session)
         held = grants.held(session, caller.id, project_id, dataset_id)
         valid = [grant for grant in held if grant.expires_at > now and grant.question is None]
@@ -30,7 +30,8 @@ def own_budget(node: Node, caller: Caller, dataset_id: str, project_id: str) -> 
                 "you have no access to this dataset for this project; ask with request_access(purpose=, epsilon=)",
                 field="dataset",
             )
-        return max((_quota(session, grant) for grant in valid), key=lambda budget: budget.left)
+        most = max((_quota(session, grant) for grant in valid), key=lambda budget: budget.left)
+        return most.model_copy(update={"promise_ended": catalog.promise_end(people)})
 
 
 def _quota(session: Session, grant: GrantRow) -> Budget:
@@ -98,5 +99,5 @@ def population_budget(row: PopulationRow, account: AccountRow) -> PopulationBudg
         unit=row.unit,
         units=row.units,
         account=account.id,
-        budget=book.present(account).budget(),
+        budget=book.present(account).budget().model_copy(update={"promise_ended": catalog.promise_end(row)}),
     )

@@ -13,11 +13,12 @@ from jali.wire.ledger import record_digest
 from jali_node import audit
 from jali_node.ledger import book, chain
 from jali_node.store.freezes import NODE
-from jali_node.tables import AccessRequestRow, EntryRow, GrantRow, JobRow, SpendRow
+from jali_node.tables import AccessRequestRow, CodeJobRow, EntryRow, GrantRow, JobRow, SpendRow
 
 EVERYBODYS = (audit.NODE_CREATED, audit.CHECKPOINT_KEPT, audit.POLICY_SET, book.IMPORTED, book.WRITTEN_OFF)
 """Of these every project is concerned; their bodies name no other."""
-SHARED = {"account.": "account", "population.": "population", "dataset.": "dataset", "freeze.": "subject"}
+SHARED = {"account.": "account", "population.": "population", "dataset.": "dataset", "freeze.": "subject",
+          "code.released": "population"}  # fmt: skip
 """By how a kind begins: the part of the body that says what it is about. The rest may speak of other projects."""
 
 
@@ -49,7 +50,7 @@ def reach(session: Session, project_id: str, tables: dict[str, tuple[str, str]])
         tables: population and account of each dataset that it has asked about, all by id.
     """
     own = {project_id}
-    for row in (AccessRequestRow, JobRow, GrantRow, SpendRow):
+    for row in (AccessRequestRow, JobRow, CodeJobRow, GrantRow, SpendRow):
         own |= set(session.scalars(select(row.id).where(row.project_id == project_id)))
     own |= set(session.scalars(select(GrantRow.account_id).where(GrantRow.project_id == project_id)))
     own |= _spends_of_the_chain(session, project_id)

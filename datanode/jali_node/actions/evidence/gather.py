@@ -31,6 +31,7 @@ from jali_node.store import catalog, projects
 from jali_node.store.catalog import Registered
 from jali_node.tables import (
     AccessRequestRow,
+    CodeJobRow,
     DatasetRow,
     GrantRow,
     JobRoundRow,
@@ -51,6 +52,7 @@ def subjects(session: Session, project_id: str) -> list[Subject]:
     found: list[Subject] = [
         *session.scalars(select(AccessRequestRow).where(AccessRequestRow.project_id == project_id)),
         *session.scalars(select(JobRow).where(JobRow.project_id == project_id)),
+        *session.scalars(select(CodeJobRow).where(CodeJobRow.project_id == project_id)),
     ]
     return sorted(found, key=lambda row: (row.created_at, row.id))
 
@@ -63,7 +65,7 @@ def wish(session: Session, row: Subject, entries: Iterable[LedgerEntry]) -> Wish
         row: the newest revision.
         entries: those of the chain that name it.
     """
-    job = row if isinstance(row, JobRow) else None
+    job = None if isinstance(row, AccessRequestRow) else row
     grant = session.scalars(select(GrantRow).where(GrantRow.request_id == row.id)).one_or_none()
     lapsed = request_state.lapsed(row.status, row.undecided_until, datetime.now(UTC))
     discussion = said_about(session, row)

@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from jali.wire.freeze import Freeze
 from jali.wire.ids import PREFIX_GRANT, PREFIX_POPULATION
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import JobStatus
 from jali_node import audit
+from jali_node.actions.code.end_code import end
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.node import Node
 from jali_node.people.caller import Caller
-from jali_node.policy import job_state
+from jali_node.policy import code_state, job_state
 from jali_node.store import clock, freezes
-from jali_node.tables import AccountRow, DatasetRow, FreezeRow, GrantRow, JobRow, PersonRow, PopulationRow
+from jali_node.tables import AccountRow, CodeJobRow, DatasetRow, FreezeRow, GrantRow, JobRow, PersonRow, PopulationRow
 
 
 def subject_named(
@@ -181,6 +183,16 @@ def _cancel_jobs(session: Session, caller: Caller | None, grant: GrantRow, reaso
         job.reason = f"access was revoked: {reason.strip()}"
         close_spends(session, job.id)
         audit.record(session, audit.JOB_ENDED, job=job.id, outcome=job.status, by=caller and caller.id)
+    codes = select(CodeJobRow).where(
+        CodeJobRow.person_id == grant.person_id,
+        CodeJobRow.project_id == grant.project_id,
+        CodeJobRow.dataset_id == grant.dataset_id,
+        CodeJobRow.status.not_in(code_state.ENDED),
+    )
+    for code in session.scalars(codes.order_by(CodeJobRow.id).with_for_update()).all():
+        waiting = CodeStatus(code.status).is_open
+        code.reason = f"access was revoked: {reason.strip()}"
+        end(session, code, CodeStatus.DENIED if waiting else CodeStatus.CANCELLED, caller.id if caller else None)
 
 
 def _shown(session: Session, row: FreezeRow) -> Freeze:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import JobStatus
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import canonical
@@ -20,11 +21,11 @@ from jali_node import audit
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.operations.note_taken import note_taken
 from jali_node.errors import InvalidRequest, LedgerIncomplete
-from jali_node.ledger import book, chain, replay
+from jali_node.ledger import unpriced, book, chain, replay
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.witness import KEPT
 from jali_node.node import Node
-from jali_node.policy import job_state
+from jali_node.policy import code_state, job_state
 from jali_node.tables import AccountRow, EntryRow, FreezeRow, GrantRow, JobRow, SpendRow
 
 RESTORED = "the node was restored from a backup; submit the job again"
@@ -181,8 +182,26 @@ def _work_out(session: Session, missing: list[LedgerEntry]) -> None:
                 grant.expires_at = min(grant.expires_at, entry.at)
         elif entry.kind == "freeze.lifted" and (freeze := session.get(FreezeRow, entry.body["subject"])):
             session.delete(freeze)
+        elif entry.kind == unpriced.RELEASED:
+            _end_promise(session, entry)
+        elif entry.kind == unpriced.BEGUN:
+            _close_code(session, entry.body["job"])
     session.flush()
     book.write(session, replay.balances(session))
+
+
+def _end_promise(session: Session, entry: LedgerEntry) -> None:
+    """Mark a population of which something left without a guarantee. The output itself is lost with its database."""
+    people = session.get(PopulationRow, entry.body["population"])
+    if people is not None and people.promise_ended_entry is None:
+        people.promise_ended_entry, people.promise_ended_at = entry.seq, entry.at
+
+
+def _close_code(session: Session, job_id: str) -> None:
+    """Fail a code job that had begun, as those imported entries say: it is not run a second time."""
+    row = session.get(CodeJobRow, job_id)
+    if row is not None and row.status == CodeStatus.APPROVED:
+        row.status, row.reason = code_state.moved(CodeStatus(row.status), CodeStatus.FAILED), RESTORED
 
 
 def _opened(entry: LedgerEntry) -> AccountRow:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import JobStatus
 from jali.wire.notice import NoticeState
 from jali.wire.request import RequestStatus
@@ -20,10 +21,12 @@ from jali_node.actions.people.erase_person import MARK, erase_person
 from jali_node.actions.wishes.reword import purpose, reword_purposes
 from jali_node.actions.wishes.subject import Subject
 from jali_node.node import Node
-from jali_node.policy import job_state
+from jali_node.policy import code_state, job_state
 from jali_node.tables import (
     AccessRequestRow,
     ApprovalRow,
+    CodeJobRow,
+    CodeOutputRow,
     DetourRow,
     GrantRow,
     InvitationRow,
@@ -40,6 +43,7 @@ GONE = "(no longer kept)"
 LAPSED = (RequestStatus.WITHDRAWN, RequestStatus.EXPIRED)
 DECIDED = (RequestStatus.GRANTED, RequestStatus.DENIED)
 ENDED_JOBS = tuple(status for status in job_state.ENDED if status not in (JobStatus.WITHDRAWN, JobStatus.EXPIRED))
+ENDED_CODE = tuple(each for each in code_state.ENDED if each not in (CodeStatus.WITHDRAWN, CodeStatus.EXPIRED))
 
 
 @dataclass(frozen=True)
@@ -148,11 +152,13 @@ def _lapsed(session: Session, before: datetime) -> list[Subject]:
             sa.select(AccessRequestRow).where(AccessRequestRow.status.in_(LAPSED), _since(AccessRequestRow) < before)
         ),
         *session.scalars(sa.select(JobRow).where(JobRow.status.in_(LAPSED), _since(JobRow) < before)),
+        *session.scalars(sa.select(CodeJobRow).where(CodeJobRow.status.in_(LAPSED), _since(CodeJobRow) < before)),
     ]
 
 
 def _decided(session: Session, before: datetime) -> list[Subject]:
     held = sa.select(GrantRow.id).where(GrantRow.request_id == AccessRequestRow.id, GrantRow.expires_at >= before)
+    left = sa.select(CodeOutputRow.id).where(CodeOutputRow.job_id == CodeJobRow.id, CodeOutputRow.decided_at >= before)
     trained = sa.select(JobRoundRow.number).where(JobRoundRow.job_id == JobRow.id, JobRoundRow.done_at >= before)
     return [
         *session.scalars(
@@ -163,10 +169,15 @@ def _decided(session: Session, before: datetime) -> list[Subject]:
         *session.scalars(
             sa.select(JobRow).where(JobRow.status.in_(ENDED_JOBS), _since(JobRow) < before, ~trained.exists())
         ),
+        *session.scalars(
+            sa.select(CodeJobRow).where(
+                CodeJobRow.status.in_(ENDED_CODE), CodeJobRow.decided_at < before, ~left.exists()
+            )
+        ),
     ]
 
 
-def _since(table: type[AccessRequestRow] | type[JobRow]) -> Any:
+def _since(table: type[AccessRequestRow] | type[JobRow] | type[CodeJobRow]) -> Any:
     """Return since when a wish is what it is; a job that was withdrawn has no other day than that of its filing."""
     return sa.func.coalesce(table.decided_at, table.created_at)
 

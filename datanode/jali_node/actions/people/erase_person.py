@@ -29,6 +29,7 @@ from jali_node.store import people
 from jali_node.tables import (
     AccessRequestRow,
     ApprovalRow,
+    CodeJobRow,
     FreezeRow,
     IdentityRow,
     InvitationRow,
@@ -49,6 +50,7 @@ WORD_MIN = 3
 TEXTS: tuple[tuple[Any, str], ...] = (
     (AccessRequestRow, "reason"),
     (JobRow, "reason"),
+    (CodeJobRow, "reason"),
     (RemarkRow, "text"),
     (ApprovalRow, "reason"),
     (FreezeRow, "reason"),
@@ -60,6 +62,9 @@ TEXTS: tuple[tuple[Any, str], ...] = (
 )
 """Columns of text that people wrote. Apart stand purposes of wishes, which are bound to digests; bodies of notices,
 which are JSON; and policies, whose own words are no names."""
+
+
+WISHES: tuple[Any, ...] = (AccessRequestRow, JobRow, CodeJobRow)
 
 
 @dataclass
@@ -131,7 +136,7 @@ def erase_person(node: Node, caller: Caller | None, person: str, also: Iterable[
         eraser = _eraser(row, tuple(also))
         ended = _removed(session, row, eraser.pseudonym)
         _clean_texts(session, eraser)
-        for wish in (*session.scalars(select(AccessRequestRow)), *session.scalars(select(JobRow))):
+        for wish in (wish for table in WISHES for wish in session.scalars(select(table))):
             if reword_purposes(session, wish, eraser.cleaned):
                 audit.record(session, audit.TEXT_ERASED, subject=wish.id, person=row.id, by=by)
         audit.record(session, audit.PERSON_ERASED, person=row.id, texts=eraser.changed, ended=ended, by=by)

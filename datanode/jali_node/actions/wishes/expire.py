@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from jali.wire.discussion import Happened
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import JobStatus
 from jali.wire.request import RequestStatus
 from jali_node.actions.wishes import subject
 from jali_node.actions.wishes.tell import tell
 from jali_node.node import Node
-from jali_node.policy import job_state, request_state
-from jali_node.tables import AccessRequestRow, JobRow
+from jali_node.policy import code_state, job_state, request_state
+from jali_node.tables import AccessRequestRow, CodeJobRow, JobRow
 
 BATCH = 100
 
@@ -22,7 +23,7 @@ def expire(node: Node) -> int:
     with node.database.reading() as session:
         late = [
             subject_id
-            for table in (AccessRequestRow, JobRow)
+            for table in (AccessRequestRow, JobRow, CodeJobRow)
             for subject_id in session.scalars(
                 select(table.id).where(table.status.in_(request_state.OPEN), table.undecided_until <= now).limit(BATCH)
             )
@@ -37,6 +38,8 @@ def _expired(node: Node, subject_id: str, now: datetime) -> bool:
             return False
         if isinstance(row, JobRow):
             row.status = job_state.moved(JobStatus(row.status), JobStatus.EXPIRED)
+        elif isinstance(row, CodeJobRow):
+            row.status = code_state.moved(CodeStatus(row.status), CodeStatus.EXPIRED)
         else:
             row.status = request_state.moved(RequestStatus(row.status), RequestStatus.EXPIRED)
         row.decided_at, row.reason = row.undecided_until, request_state.LAPSED

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jali.wire.money import digest
 from jali_node.actions.wishes.subject import Subject
-from jali_node.tables import AccessRequestRow, JobRow, RevisionRow
+from jali_node.tables import AccessRequestRow, CodeJobRow, JobRow, RevisionRow
 
 PURPOSE_MAX = 4000
 
@@ -21,7 +21,7 @@ def reword_purposes(session: Session, row: Subject, clean: Callable[[str], str])
 
     Whoever calls it records that it was done, with an entry for the wish.
     """
-    changed = _job(row, clean) if isinstance(row, JobRow) else _request(row, clean)
+    changed = _request(row, clean) if isinstance(row, AccessRequestRow) else _job(row, clean)
     for revision in session.scalars(select(RevisionRow).where(RevisionRow.subject_id == row.id)):
         content = json.loads(revision.content)
         before = content.get("purpose", "")
@@ -35,7 +35,9 @@ def reword_purposes(session: Session, row: Subject, clean: Callable[[str], str])
 
 def purpose(row: Subject) -> str:
     """Return a wish's purpose."""
-    return str(json.loads(row.training)["purpose"]) if isinstance(row, JobRow) else row.purpose
+    if isinstance(row, AccessRequestRow):
+        return row.purpose
+    return str(json.loads(row.training if isinstance(row, JobRow) else row.form)["purpose"])
 
 
 def _request(row: AccessRequestRow, clean: Callable[[str], str]) -> bool:
@@ -47,12 +49,13 @@ def _request(row: AccessRequestRow, clean: Callable[[str], str]) -> bool:
     return True
 
 
-def _job(row: JobRow, clean: Callable[[str], str]) -> bool:
+def _job(row: JobRow | CodeJobRow, clean: Callable[[str], str]) -> bool:
     before = purpose(row)
     after = clean(before)[:PURPOSE_MAX]
     if after == before:
         return False
-    said = {**json.loads(row.training), "purpose": after}
-    row.training = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    told = "training" if isinstance(row, JobRow) else "form"
+    said = {**json.loads(getattr(row, told)), "purpose": after}
+    setattr(row, told, json.dumps(said, ensure_ascii=False, separators=(",", ":")))
     row.purpose_digest = row.purpose_digest or digest(before)
     return True

@@ -8,17 +8,17 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from jali.wire import evidence
-from jali.wire.ids import PREFIX_JOB
+from jali.wire.ids import PREFIX_CODE, PREFIX_JOB
 from jali.wire.money import DELTA_UNITS, digest, from_fixed
 from jali_node.errors import UnknownResource
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
 from jali_node.settings import Settings
 from jali_node.store import clock
-from jali_node.tables import AccessRequestRow, JobRow
+from jali_node.tables import AccessRequestRow, CodeJobRow, JobRow
 
-Subject = AccessRequestRow | JobRow
-T = TypeVar("T", AccessRequestRow, JobRow)
+Subject = AccessRequestRow | JobRow | CodeJobRow
+T = TypeVar("T", AccessRequestRow, JobRow, CodeJobRow)
 NOT_YOURS = "there is no such request, or it is not yours"
 
 
@@ -52,6 +52,9 @@ def content(row: Subject) -> dict[str, Any]:
     """Return what is asked for, as revisions keep it and reviewers compare it. Of a job's weights only the digest."""
     if isinstance(row, JobRow):
         return {**json.loads(row.training), "weights": digest(row.weights)}
+    if isinstance(row, CodeJobRow):
+        form: dict[str, Any] = json.loads(row.form)
+        return form
     asked: dict[str, Any] = {"purpose": row.purpose, "epsilon": from_fixed(row.epsilon)}
     if row.query is not None:
         return {**asked, "query": json.loads(row.query)}
@@ -78,7 +81,7 @@ def bound(row: Subject) -> str:
 
 def runs(row: Subject) -> str | None:
     """Return the digest of the version that a job runs on, and of its plan."""
-    return evidence.runs_digest(row.version_id, row.plan) if isinstance(row, JobRow) else None
+    return None if isinstance(row, AccessRequestRow) else evidence.runs_digest(row.version_id, row.plan)
 
 
 def binding(row: Subject) -> dict[str, Any]:
@@ -89,7 +92,9 @@ def binding(row: Subject) -> dict[str, Any]:
 
 def kind(row: Subject) -> str:
     """Return what is asked for, in a word."""
-    return str(json.loads(row.training)["kind"]) if isinstance(row, JobRow) else row.kind
+    if isinstance(row, AccessRequestRow):
+        return row.kind
+    return str(json.loads(row.training if isinstance(row, JobRow) else row.form)["kind"])
 
 
 def wait_anew(row: Subject, settings: Settings) -> None:
@@ -107,6 +112,8 @@ def locked(session: Session, subject_id: str) -> Subject | None:
 def _found(session: Session, subject_id: str, *, lock: bool) -> Subject | None:
     if subject_id.startswith(f"{PREFIX_JOB}_"):
         return _one(session, select(JobRow).where(JobRow.id == subject_id), lock=lock)
+    if subject_id.startswith(f"{PREFIX_CODE}_"):
+        return _one(session, select(CodeJobRow).where(CodeJobRow.id == subject_id), lock=lock)
     return _one(session, select(AccessRequestRow).where(AccessRequestRow.id == subject_id), lock=lock)
 
 

@@ -45,22 +45,32 @@ def tell(
         facts = {"subject": row.id, "revision": row.revision, "digest": row.digest, "remark": remark.id, "by": person}
         binding = subject.binding(row) if happened is Happened.RESUBMITTED else {}
         audit.record(session, entry, **facts, **binding)
-    if node.settings.notices.tells_anybody:
-        _post(session, node, row, happened, now, by)
+    by_asker = by is not None and by.id == row.person_id
+    to_owners = by_asker or happened in (Happened.APPROVED_FIRST, Happened.EXPIRED)
+    to_asker = not by_asker and happened is not Happened.APPROVED_FIRST
+    _post(session, node, row, f"request.{happened}", now, to_owners=to_owners, to_asker=to_asker)
     return remark
 
 
-def _post(session: Session, node: Node, row: Subject, happened: Happened, now: datetime, by: Caller | None) -> None:
-    by_asker = by is not None and by.id == row.person_id
+def owners(session: Session, node: Node, row: Subject, what: str) -> None:
+    """Send owners a notice of what nobody else is told: no line, and no entry."""
+    _post(session, node, row, what, datetime.now(UTC), to_owners=True, to_asker=False)
+
+
+def _post(
+    session: Session, node: Node, row: Subject, what: str, now: datetime, *, to_owners: bool, to_asker: bool
+) -> None:
+    if not node.settings.notices.tells_anybody:
+        return
     event = outbox.Event(
-        kind=f"request.{happened}",
+        kind=what,
         about=row.id,
         wish=subject.kind(row),
         revision=row.revision,
         asker_id=row.person_id,
         at=now,
-        to_owners=by_asker or happened in (Happened.APPROVED_FIRST, Happened.EXPIRED),
-        to_asker=not by_asker and happened is not Happened.APPROVED_FIRST,
+        to_owners=to_owners,
+        to_asker=to_asker,
         names={
             "person": session.get_one(PersonRow, row.person_id).name,
             "project": session.get_one(ProjectRow, row.project_id).name,

@@ -1,0 +1,204 @@
+"""A code job over the wire: submitted, decided, run in the sandbox, held in the airlock, let go or destroyed."""
+
+from typing import Any
+
+import pytest
+
+from jali.wire.person import Role
+from jali_node.actions.code import run_code
+from jali_node.actions.people.add_person import add_person
+from jali_node.actions.people.create_token import create_token
+from jali_node.sandbox import cell, code
+
+GROUPED = """
+def mean_weight(df, above=0):
+    return df[df.age >= above].groupby("site", observed=True).weight.agg(["mean", "count"]).round(1)
+"""
+pytestmark = pytest.mark.skipif(cell.tier() < code.TIER, reason=f"this machine's sandbox does not reach {code.TIER}")
+
+
+@pytest.fixture
+def house(build_house: Any) -> Any:
+    built = build_house()
+    allow(built)
+    return built
+
+
+def allow(house: Any, allowed: bool = True) -> None:
+    path = f"/v1/datasets/{house.dataset}/code-jobs"
+    reply = house.client.put(path, headers=house.bearer(house.owner), json={"allowed": allowed})
+    assert reply.json()["code_jobs"] is allowed
+
+
+def form(house: Any, source: str = GROUPED, **changes: Any) -> dict[str, Any]:
+    tryout = {
+        "rows": 100, "mock": "public", "shape": "a table", "output": "...", "digest": "0" * 64, "packages": {},
+    }  # fmt: skip
+    return {
+        "dataset": house.dataset,
+        "project": house.project,
+        "purpose": "to test the airlock",
+        "source": source,
+        "columns": ["age", "weight", "site"],
+        "limits": {"wall_s": 60},
+        "tryout": tryout,
+        **changes,
+    }
+
+
+def submitted(house: Any, source: str = GROUPED, **changes: Any) -> dict[str, Any]:
+    reply = house.post("/v1/code-jobs", form(house, source, **changes))
+    assert reply.status_code == 201, reply.text
+    return dict(reply.json())
+
+
+def decide(house: Any, job: dict[str, Any], outcome: str = "approved", token: str = "", **other: Any) -> Any:
+    body = {"digest": job["digest"], "outcome": outcome, **other}
+    return house.post(f"/v1/code-jobs/{job['id']}/decision", body, token or house.owner)
+
+
+def work(house: Any) -> int:
+    """Do what a worker does, in this process, until nothing waits."""
+    done = 0
+    for job_id, attempt in run_code.waiting_code(house.node):
+        if run_code.claim_code(house.node, job_id, attempt, "test"):
+            done += run_code.run_code(house.node, job_id, attempt)
+    return done
+
+
+def held(house: Any, source: str = GROUPED, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a job that has run, and its output as a reviewer reads it."""
+    job = submitted(house, source, **changes)
+    assert decide(house, job).status_code == 200
+    assert work(house) == 1
+    return job, dict(house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).json())
+
+
+def let_go(house: Any, job: dict[str, Any], output: dict[str, Any], outcome: str = "released", token: str = "") -> Any:
+    body = {"seal": output["seal"], "outcome": outcome, "reason": "sums over many"}
+    return house.post(f"/v1/code-jobs/{job['id']}/airlock", body, token or house.owner)
+
+
+def show(house: Any, job: dict[str, Any], token: str = "") -> dict[str, Any]:
+    return dict(house.get(f"/v1/code-jobs/{job['id']}", token or house.scientist).json())
+
+
+def kinds(house: Any) -> list[str]:
+    return [entry["kind"] for entry in house.ledger()]
+
+
+def test_an_approved_function_runs_and_its_output_leaves_once_a_person_lets_it(house: Any) -> None:
+    job, output = held(house, params={"above": 50})
+    assert output["shape"] == "a table of 3 rows and 2 columns"
+    assert [column["name"] for column in output["output"]["columns"]] == ["site", "mean", "count"]
+    assert {check["level"] for check in output["checks"]} == {"pass"}, output["checks"]
+    assert house.get(f"/v1/code-jobs/{job['id']}/result").status_code == 404
+    assert let_go(house, job, output).json()["status"] == "released"
+    result = house.get(f"/v1/code-jobs/{job['id']}/result").json()
+    assert result["output"] == output["output"]
+    entry = house.ledger()[result["entry"] - 1]
+    assert entry["kind"] == "code.released"
+    assert entry["body"]["output"] == result["digest"]
+    assert entry["body"]["event"] == {"kind": "non_private", "v": 1}
+    assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
+
+
+def test_until_a_person_has_decided_its_asker_cannot_tell_that_it_has_run(house: Any) -> None:
+    job = submitted(house)
+    decide(house, job)
+    [(job_id, attempt)] = run_code.waiting_code(house.node)
+    assert run_code.claim_code(house.node, job_id, attempt, "test")
+    running, entries = show(house, job), len(house.ledger())
+    assert running["status"] == "running"
+    assert run_code.run_code(house.node, job_id, attempt)
+    assert show(house, job) == running
+    assert len(house.ledger()) == entries, "how long the chain is everybody may know"
+    assert house.get(f"/v1/requests/{job['id']}/discussion").json()[-1]["happened"] == "granted"
+    assert show(house, job, house.owner)["status"] == "held"
+    for path in ("airlock", "result"):
+        assert house.get(f"/v1/code-jobs/{job['id']}/{path}").status_code in (403, 404)
+
+
+def test_after_a_release_the_card_of_every_table_of_these_people_says_that_the_promise_ended(house: Any) -> None:
+    card = f"/v1/datasets/{house.dataset}"
+    assert house.get(card).json()["population"]["promise_ended"] is None
+    job, output = held(house)
+    let_go(house, job, output)
+    end = house.get(card).json()["population"]["promise_ended"]
+    assert end["entry"] == house.get(f"/v1/code-jobs/{job['id']}/result").json()["entry"]
+    assert house.population()["promise_ended"] == end
+    again, second = held(house)
+    let_go(house, again, second)
+    assert house.get(card).json()["population"]["promise_ended"] == end, "it ended with the first"
+
+
+def test_code_jobs_are_off_unless_an_owner_turned_them_on(build_house: Any) -> None:
+    house = build_house()
+    refused = house.post("/v1/code-jobs", form(house))
+    assert (refused.status_code, refused.json()["code"]) == (403, "code_jobs_off")
+    assert "--on" in refused.json()["detail"]
+    allow(house)
+    job = submitted(house)
+    allow(house, False)
+    assert decide(house, job).json()["code"] == "code_jobs_off"
+
+
+def test_what_was_turned_off_after_the_approval_never_begins(house: Any) -> None:
+    job = submitted(house)
+    decide(house, job)
+    allow(house, False)
+    assert work(house) == 0
+    shown = show(house, job)
+    assert (shown["status"], "code jobs are off" in shown["reason"]) == ("failed", True)
+    assert "code.begun" not in kinds(house)
+
+
+def test_no_rule_approves_code_and_one_that_denies_it_is_heard(house: Any) -> None:
+    policy = '[[rule]]\nname = "all jobs"\neffect = "allow"\njob_kinds = ["train"]\n'
+    house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": policy})
+    assert submitted(house)["status"] == "submitted"
+    denies = '[[rule]]\nname = "no notes"\neffect = "deny"\ncolumns = ["weight"]\n'
+    house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": denies})
+    assert house.post("/v1/code-jobs", form(house)).json()["code"] == "access_denied"
+
+
+def test_nobody_approves_or_releases_their_own(house: Any) -> None:
+    add_person(house.node, "Oda Owner", Role.OWNER, ("study",))
+    own = create_token(house.node, "Oda Owner", 1)[0]
+    job = house.post("/v1/code-jobs", form(house), own).json()
+    assert decide(house, job, token=own).json()["code"] == "access_denied"
+    assert decide(house, job).status_code == 200
+    assert work(house) == 1
+    assert house.get(f"/v1/code-jobs/{job['id']}/airlock", own).status_code == 403
+    output = house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).json()
+    assert let_go(house, job, output, token=own).json()["code"] == "access_denied"
+    assert let_go(house, job, output).json()["status"] == "released"
+
+
+def test_where_amounts_take_two_persons_so_do_code_and_its_output(house: Any) -> None:
+    policy = "[approval]\ntwo_persons_above_epsilon = 500.0\n"
+    house.client.put("/v1/policy", headers=house.bearer(house.owner), json={"text": policy})
+    add_person(house.node, "Rosa Reviewer", Role.REVIEWER, ())
+    second = create_token(house.node, "Rosa Reviewer", 1)[0]
+    job = submitted(house)
+    assert decide(house, job).json()["status"] == "submitted"
+    assert decide(house, job).json()["code"] == "access_denied"
+    assert decide(house, job, token=second).json()["status"] == "approved"
+    assert work(house) == 1
+    output = house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).json()
+    assert let_go(house, job, output).json()["status"] == "held"
+    assert let_go(house, job, output).json()["code"] == "access_denied"
+    assert house.get(f"/v1/code-jobs/{job['id']}/result").status_code == 404
+    assert let_go(house, job, output, token=second).json()["status"] == "released"
+
+
+def test_an_output_that_is_destroyed_is_gone_and_so_is_one_of_a_cancelled_job(house: Any) -> None:
+    job, output = held(house)
+    assert let_go(house, job, output, "destroyed").json()["status"] == "destroyed"
+    assert show(house, job)["reason"] == "sums over many"
+    assert house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).status_code == 404
+    second, _ = held(house)
+    assert house.post(f"/v1/code-jobs/{second['id']}/end", {}).json()["status"] == "cancelled"
+    assert kinds(house).count("code.destroyed") == 2
+    assert house.get(f"/v1/datasets/{house.dataset}").json()["population"]["promise_ended"] is None
+    assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
