@@ -23,6 +23,7 @@ Refused
 ├── AccessDenied          403
 ├── GrantRequired         403
 ├── BudgetExhausted       403
+├── CodeJobsOff          403
 ├── ProjectEnded          403
 ├── Frozen                403  a node, an account, a dataset or a grant is stopped until it is unfrozen
 ├── UnknownDataset        404

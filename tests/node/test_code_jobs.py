@@ -1,14 +1,21 @@
 """A code job over the wire: submitted, decided, run in the sandbox, held in the airlock, let go or destroyed."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from tests.node.test_evidence import read, signed_anew, written
 
+from jali import evidence
 from jali.wire.person import Role
+from jali_node import keys
 from jali_node.actions.code import run_code
 from jali_node.actions.people.add_person import add_person
 from jali_node.actions.people.create_token import create_token
 from jali_node.sandbox import cell, code
+from jali_node.tables import CodeOutputRow, PopulationRow
 
 GROUPED = """
 def mean_weight(df, above=0):
@@ -202,3 +209,32 @@ def test_an_output_that_is_destroyed_is_gone_and_so_is_one_of_a_cancelled_job(ho
     assert kinds(house).count("code.destroyed") == 2
     assert house.get(f"/v1/datasets/{house.dataset}").json()["population"]["promise_ended"] is None
     assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
+
+
+def test_a_pack_holds_what_was_released_and_a_changed_or_missing_output_departs(house: Any, tmp_path: Path) -> None:
+    job, output = held(house)
+    let_go(house, job, output)
+    pack = house.sdk(house.owner).owner.evidence(house.project, tmp_path / "study.zip")
+    found = evidence.verify(pack, key=house.node.node_id)
+    assert (found.departure, found.held["outputs"]) == ("", 1)
+    assert "1 output of code jobs, which no epsilon covers" in found.describe()
+    files = read(pack)
+    facts = json.loads(files["outputs.jsonl"])
+    assert facts["output"] == output["output"]
+    facts["output"]["columns"][1]["cells"][0] += 1
+    key = keys.load(house.node.settings.key_path)
+    for content, said in ((json.dumps(facts).encode() + b"\n", "it is not what was released"), (b"", "it is missing")):
+        forged = written(signed_anew({**files, "outputs.jsonl": content}, key), tmp_path / "forged.zip")
+        assert said in evidence.verify(forged).departure
+
+
+def test_a_changed_output_and_a_card_that_hides_the_end_are_found_by_the_ledger_s_verification(house: Any) -> None:
+    job, output = held(house)
+    let_go(house, job, output)
+    with house.node.database.writing() as session:
+        session.execute(update(PopulationRow).values(promise_ended_entry=None))
+    report = house.get("/v1/ledger/verification", house.owner).json()
+    assert "does not say where its promise ended" in report["reason"]
+    with house.node.database.writing() as session:
+        session.execute(update(CodeOutputRow).values(content='{"output":{"kind":"value","value":1}}'))
+    assert "is not what was released" in house.get("/v1/ledger/verification", house.owner).json()["reason"]

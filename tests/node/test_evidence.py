@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jali import checkpoint, evidence
 from jali.commands import verify as verify_command
-from jali.wire.evidence import LISTED, Manifest
+from jali.wire.evidence import LISTED, OUTPUTS, Manifest
 from jali.wire.person import Role
 from jali_node import keys
 from jali_node.actions.people.add_person import add_person, add_project
@@ -70,7 +70,7 @@ def written(files: Files, to: Path) -> Path:
 def signed_anew(files: Files, key: Ed25519PrivateKey, **claims: Any) -> Files:
     """Return a pack as a dishonest node would sign it: every digest is right, and only the chain knows better."""
     stated = json.loads(files["manifest.json"])
-    names = [name for name in files if name in LISTED]
+    names = [name for name in files if name in (*LISTED, OUTPUTS)]
     facts = {name: {"sha256": hashlib.sha256(files[name]).hexdigest(), "bytes": len(files[name])} for name in names}
     text = Manifest.model_validate({**stated, **claims, "files": facts}).model_dump_json().encode()
     signature = keys.manifest(key, hashlib.sha256(text).hexdigest()).encode()
@@ -90,7 +90,7 @@ def test_an_untouched_pack_holds_and_says_what_it_holds(busy: Any, pack: Path) -
     assert found.valid, found.departure
     assert pack.stat().st_mode & 0o077 == 0
     assert dict(found.held) | {"entries": 0} == {
-        "wishes": 2, "decisions": 3, "releases": 2, "rounds": 0, "entries": 0
+        "wishes": 2, "decisions": 3, "releases": 2, "rounds": 0, "outputs": 0, "entries": 0
     }  # fmt: skip
     said = found.describe()
     assert "2 requests and jobs with 3 decisions, 2 releases" in said

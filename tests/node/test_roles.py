@@ -73,6 +73,19 @@ MATRIX = {
     ("post", "/v1/jobs/{job_id}/decision"): line("409 409 403 403 403", "job_decision"),
     ("post", "/v1/jobs/{job_id}/rounds/{number}"): line("409 404 409 403 404", "round"),
     ("get", "/v1/jobs/{job_id}/rounds/{number}"): line("404 404 404 404 404"),
+    ("put", "/v1/datasets/{dataset_id}/code-jobs"): line("200 403 403 403 403", "code_allowed"),
+    ("get", "/v1/code-jobs/terms"): line("200 200 200 200 200"),
+    ("post", "/v1/code-jobs"): line("403 403 201 403 403", "code_job"),
+    ("get", "/v1/code-jobs"): line("200 200 200 200 200"),
+    ("get", "/v1/code-jobs/{code_id}"): line("200 200 200 200 404"),
+    ("post", "/v1/code-jobs/{code_id}/revisions"): line("403 403 400 403 403", "code_job"),  # 400: nothing differs
+    ("post", "/v1/code-jobs/{code_id}/decision"): line("409 409 403 403 403", "job_decision"),
+    # Whoever decides is told that nothing waits; nobody else is told anything, an auditor neither.
+    ("get", "/v1/code-jobs/{code_id}/airlock"): line("404 404 403 403 403"),
+    ("post", "/v1/code-jobs/{code_id}/airlock"): line("404 404 403 403 403", "airlock_decision"),
+    ("get", "/v1/code-jobs/{code_id}/result"): line("404 404 404 404 404"),
+    # The owner is asked last and could end it; the scientist has, just before.
+    ("post", "/v1/code-jobs/{code_id}/end"): line("409 404 200 403 404"),
     ("get", "/v1/populations"): line("200 200 403 200 403"),
     ("get", "/v1/populations/{population_id}/report"): line("200 200 403 200 403"),
     ("get", "/v1/ledger"): line("200 200 403 200 403"),
@@ -147,6 +160,16 @@ OPENED_BY = {
     ("post", "/v1/jobs/{job_id}/rounds/{number}"): {TRAIN},
     ("get", "/v1/jobs/{job_id}/rounds/{number}"): {TRAIN, REVIEW},
     ("post", "/v1/jobs/{job_id}/end"): {TRAIN, REVIEW},
+    ("get", "/v1/code-jobs/terms"): {TRAIN, REVIEW},
+    ("post", "/v1/code-jobs"): {TRAIN},
+    ("get", "/v1/code-jobs"): {TRAIN, REVIEW},
+    ("get", "/v1/code-jobs/{code_id}"): {TRAIN, REVIEW},
+    ("post", "/v1/code-jobs/{code_id}/revisions"): {TRAIN},
+    ("post", "/v1/code-jobs/{code_id}/decision"): {REVIEW},
+    ("get", "/v1/code-jobs/{code_id}/airlock"): {REVIEW},
+    ("post", "/v1/code-jobs/{code_id}/airlock"): {REVIEW},
+    ("get", "/v1/code-jobs/{code_id}/result"): {TRAIN},
+    ("post", "/v1/code-jobs/{code_id}/end"): {TRAIN, REVIEW},
     ("get", "/v1/populations"): {REVIEW},
     ("get", "/v1/populations/{population_id}/report"): {REVIEW},
     ("get", "/v1/ledger"): {REVIEW},
@@ -191,6 +214,7 @@ class Town:
 
 @pytest.fixture
 def town(build_house: Any) -> Town:
+    from tests.node import test_code_jobs as code_jobs
     from tests.node.test_jobs import form
 
     house = build_house(cap=3.0)
@@ -206,11 +230,14 @@ def town(build_house: Any) -> Town:
         made.tokens[caller] = create_token(house.node, name, 1)[0]
     job_form = form(house)
     wish, job = house.request(0.5), house.post("/v1/jobs", job_form).json()
+    code_jobs.allow(house)
+    code = code_jobs.submitted(house)
     made.ids = {
         "dataset_id": house.dataset,
         "release_id": house.ask(MEAN, 0.2).json()["id"],
         "request_id": wish["id"],
         "job_id": job["id"],
+        "code_id": code["id"],
         "number": 1,
         "project_id": house.project,
         "notice_id": "msg_0",
@@ -229,6 +256,9 @@ def town(build_house: Any) -> Town:
         "decision": {"digest": "0" * 64, "outcome": "granted"},
         "job": job_form,
         "job_decision": {"digest": "0" * 64, "outcome": "approved"},
+        "code_job": code_jobs.form(house),
+        "code_allowed": {"allowed": True},
+        "airlock_decision": {"seal": "0" * 64, "outcome": "destroyed", "reason": "to test roles"},
         "round": {"run": "run-1", "weights": form(house)["weights"]},
         "policy": {"text": "# by its owners"},
         "password": {"current": "it has none as yet", "new": "four words of no kinship"},
@@ -279,7 +309,7 @@ def test_a_token_opens_what_its_scope_is_for_and_nothing_else(town: Town) -> Non
 
 
 def test_lists_hold_what_is_one_s_own_or_everything_for_whoever_oversees(town: Town) -> None:
-    for path in ("/v1/requests", "/v1/jobs"):
+    for path in ("/v1/requests", "/v1/jobs", "/v1/code-jobs"):
         counts = {caller: len(town.asked(caller, "get", path, "").json()) for caller in CALLERS}
         assert counts[STRANGER] == 0
         assert {counts[caller] for caller in CALLERS if caller != STRANGER} == {counts[OWNER]} != {0}
@@ -299,7 +329,7 @@ def test_an_auditor_changes_nothing_not_even_as_a_member(town: Town) -> None:
 
 
 def test_what_does_not_exist_is_answered_as_what_is_somebody_else_s(town: Town) -> None:
-    missing = {"request_id": "req_0", "job_id": "job_0", "release_id": "rel_0"}
+    missing = {"request_id": "req_0", "job_id": "job_0", "code_id": "code_0", "release_id": "rel_0"}
     for name in missing:
         for method, path in MATRIX:
             if f"{{{name}}}" not in path or method != "get":

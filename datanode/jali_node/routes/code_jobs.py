@@ -31,43 +31,43 @@ def jobs(node: ServingNode, caller: SignedIn) -> list[CodeJob]:
     return list_code(node, caller)
 
 
-@router.get("/{job_id}")
-def job(node: ServingNode, caller: SignedIn, job_id: str) -> CodeJob:
+@router.get("/{code_id}")
+def job(node: ServingNode, caller: SignedIn, code_id: str) -> CodeJob:
     """Return one code job."""
-    return show_code(node, caller, job_id)
+    return show_code(node, caller, code_id)
 
 
-@router.post("/{job_id}/revisions", status_code=status.HTTP_201_CREATED)
-def revise(node: ServingNode, caller: SignedIn, job_id: str, form: CodeForm) -> CodeJob:
+@router.post("/{code_id}/revisions", status_code=status.HTTP_201_CREATED)
+def revise(node: ServingNode, caller: SignedIn, code_id: str, form: CodeForm) -> CodeJob:
     """Resubmit an undecided code job as its next revision."""
-    return revise_code(node, caller, job_id, form)
+    return revise_code(node, caller, code_id, form)
 
 
-@router.post("/{job_id}/decision")
-def decide(node: ServingNode, caller: SignedIn, job_id: str, decision: CodeDecision) -> CodeJob:
+@router.post("/{code_id}/decision")
+def decide(node: ServingNode, caller: SignedIn, code_id: str, decision: CodeDecision) -> CodeJob:
     """Approve, deny, or ask for changes; for owners and reviewers."""
-    return decide_code(node, caller, job_id, decision)
+    return decide_code(node, caller, code_id, decision)
 
 
-@router.post("/{job_id}/end")
-def end(node: ServingNode, caller: SignedIn, job_id: str) -> CodeJob:
+@router.post("/{code_id}/end")
+def end(node: ServingNode, caller: SignedIn, code_id: str) -> CodeJob:
     """Withdraw a code job before its decision, cancel it after; what it gave back is destroyed."""
-    return end_code(node, caller, job_id)
+    return end_code(node, caller, code_id)
 
 
-@router.get("/{job_id}/airlock")
-def held(node: ServingNode, caller: SignedIn, job_id: str) -> Held:
+@router.get("/{code_id}/airlock")
+def held(node: ServingNode, caller: SignedIn, code_id: str) -> Held:
     """Return an output that waits, with what was checked; for owners and reviewers."""
-    return show_held(node, caller, job_id)
+    return show_held(node, caller, code_id)
 
 
-@router.post("/{job_id}/airlock")
-def let_go(node: ServingNode, caller: SignedIn, job_id: str, decision: AirlockDecision) -> CodeJob:
+@router.post("/{code_id}/airlock")
+def let_go(node: ServingNode, caller: SignedIn, code_id: str, decision: AirlockDecision) -> CodeJob:
     """Release an output that waits, or destroy it; for owners and reviewers."""
-    return decide_output(node, caller, job_id, decision)
+    return decide_output(node, caller, code_id, decision)
 
 
-@router.get("/{job_id}/result")
-def result(node: ServingNode, caller: SignedIn, job_id: str) -> Released:
+@router.get("/{code_id}/result")
+def result(node: ServingNode, caller: SignedIn, code_id: str) -> Released:
     """Return an output that was released."""
-    return show_released(node, caller, job_id)
+    return show_released(node, caller, code_id)

@@ -95,4 +95,27 @@ def _there(other: Any) -> str:
     return f"{other.found} of them have rows there; jali node dataset withdraw {other.name} takes them out too"
 
 
-COMMANDS = (hide_command, unhide_command, withdraw_command)
+@click.command("code")
+@folder_option
+@click.argument("name")
+@click.option("--on/--off", "allowed", required=True, help="Whether functions may be submitted to run over NAME.")
+@refusals_as_errors
+def code_command(folder: Path, name: str, allowed: bool) -> None:
+    """Let Python functions be submitted to run over NAME, or no longer. Off unless you turn it on."""
+    from jali_node.actions.code.allow_code import allow_code
+
+    with opened(folder) as node:
+        shown = allow_code(node, name, allowed=allowed)
+    if not allowed:
+        click.echo(f"{name}: code jobs are off; what was approved and has not begun will not begin")
+        return
+    click.echo(
+        f"{name}: code jobs are on. Each is read by a person before it runs, and so is its output before it leaves."
+    )
+    click.echo(
+        f"No epsilon covers what they give back: with the first that is released, the promise to {shown.population.name} "
+        "ends, for every table about these people, and their cards say so."
+    )
+
+
+COMMANDS = (code_command, hide_command, unhide_command, withdraw_command)

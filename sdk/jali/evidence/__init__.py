@@ -13,9 +13,19 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from jali import checkpoint, errors
 from jali.evidence.archive import Archive, Departs
-from jali.evidence.records import Recorded, check_releases, check_rounds, check_wishes
+from jali.evidence.records import Recorded, check_outputs, check_releases, check_rounds, check_wishes
 from jali.wire import evidence
-from jali.wire.evidence import Line, Link, Manifest, ProjectFacts, ReleaseFacts, RoundFacts, WishFacts, manifest_bytes
+from jali.wire.evidence import (
+    Line,
+    Link,
+    Manifest,
+    OutputFacts,
+    ProjectFacts,
+    ReleaseFacts,
+    RoundFacts,
+    WishFacts,
+    manifest_bytes,
+)
 from jali.wire.ledger import Checkpoint, fingerprint
 from jali.wire.walk import Walk
 
@@ -64,6 +74,8 @@ class Evidence:
                     f"{_many(held['decisions'], 'decision')}, {_many(held['releases'], 'release')}, "
                     f"{_many(held['rounds'], 'round')} of trainings"
                 )
+                if held["outputs"]:
+                    lines.append(f"{_many(held['outputs'], 'output')} of code jobs, which no epsilon covers")
                 lines.append(
                     f"all {made.seq} entries of the ledger follow from each other up to the signed checkpoint; "
                     f"{held['entries']} concern the project and are shown"
@@ -203,7 +215,10 @@ def _check_records(archive: Archive, manifest: Manifest, kept: Iterable[Checkpoi
         wishes, decisions = wishes + 1, decisions + len(wish.decisions)
     releases = sum(1 for _ in check_releases(_lines(archive, evidence.RELEASES, ReleaseFacts), recorded))
     rounds = sum(1 for _ in check_rounds(_lines(archive, evidence.ROUNDS, RoundFacts), recorded))
+    given = _lines(archive, evidence.OUTPUTS, OutputFacts) if evidence.OUTPUTS in manifest.files else iter(())
+    outputs = sum(1 for _ in check_outputs(given, recorded))
     return {
+        "outputs": outputs,
         "wishes": wishes,
         "decisions": decisions,
         "releases": releases,

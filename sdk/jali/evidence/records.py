@@ -13,10 +13,12 @@ from jali.wire.discussion import Happened
 from jali.wire.evidence import (
     BINDS,
     ERASED,
+    OUTPUTS,
     RELEASES,
     ROUNDS,
     WISHES,
     DecisionFact,
+    OutputFacts,
     ReleaseFacts,
     Revision,
     RoundFacts,
@@ -26,6 +28,7 @@ from jali.wire.evidence import (
 )
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import digest
+from jali.wire.output import Sealed, seal_of
 from jali.wire.query import Question
 
 FILED = {"request.filed": "request", "job.submitted": "job"}
@@ -44,11 +47,21 @@ REMARKED = (
 AFTER = {
     "granted": {"granted"},
     "denied": {"denied"},
-    "approved": {"approved", "queued", "running", "done", "failed", "cancelled"},
+    "approved": {
+        "approved",
+        "queued",
+        "running",
+        "done",
+        "failed",
+        "cancelled",
+        "held",
+        "released",
+        "destroyed",
+    },
 }
 """Where something may stand once it was decided so."""
 UNDECIDED = {"submitted", "changes_asked", "withdrawn", "expired"}
-TRAINING = "train"
+JOBS = ("train", "code")
 
 
 @dataclass
@@ -64,6 +77,8 @@ class Recorded:
     held: dict[str, LedgerEntry] = field(default_factory=dict)
     released: dict[str, LedgerEntry] = field(default_factory=dict)
     replied: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
+    begun: dict[str, LedgerEntry] = field(default_factory=dict)
+    let_go: dict[str, LedgerEntry] = field(default_factory=dict)
     lost: list[tuple[int, int]] = field(default_factory=list)
     count: int = 0
 
@@ -83,6 +98,10 @@ class Recorded:
             self.released[str(body["release"])] = entry
         elif kind == "spend.committed" and "reply" in body:
             self.replied[str(body.get("job")), int(body.get("round") or 0)] = entry
+        elif kind == "code.begun":
+            self.begun[str(body.get("job"))] = entry
+        elif kind == "code.released":
+            self.let_go[str(body.get("job"))] = entry
         elif kind == "entries.imported":
             self.lost.append((int(body.get("first") or 0), int(body.get("last") or 0)))
         if kind in DECIDED:
@@ -166,6 +185,31 @@ def check_rounds(rounds: Iterable[RoundFacts], recorded: Recorded) -> Iterator[R
             raise _departs(ROUNDS, f"round {number} of {job}", f"it is missing; entry {entry.seq} records its reply")
 
 
+def check_outputs(outputs: Iterable[OutputFacts], recorded: Recorded) -> Iterator[OutputFacts]:
+    """Hold what code jobs gave back against the chain, and pass each on.
+
+    Raises:
+        Departs: the first thing that is not what the chain records.
+    """
+    seen: set[str] = set()
+    for each in outputs:
+        entry, begun = recorded.let_go.get(each.job), recorded.begun.get(each.job)
+        seen.add(each.job)
+        if entry is None or begun is None or each.job not in recorded.filed:
+            raise _departs(OUTPUTS, each.job, "no entry of the chain says that it was begun and released")
+        content, body = Sealed(output=each.output).digest, entry.body
+        if content != body.get("output"):
+            raise _departs(
+                OUTPUTS, each.job, f"it is not what was released: its digest is not that of entry {entry.seq}"
+            )
+        if seal_of(str(begun.body.get("digest")), content, str(body.get("salt"))) != body.get("seal"):
+            raise _departs(OUTPUTS, each.job, f"its seal is not the one of entry {entry.seq}")
+        yield each
+    for job, entry in recorded.let_go.items():
+        if job in recorded.filed and job not in seen and not recorded.was_lost(entry):
+            raise _departs(OUTPUTS, job, f"it is missing; entry {entry.seq} says that it was released")
+
+
 def _check_revisions(wish: WishFacts, recorded: Recorded) -> None:
     numbers = [revision.number for revision in wish.revisions]
     if numbers != list(range(1, wish.revision + 1)):
@@ -214,7 +258,7 @@ def _check_decisions(wish: WishFacts, recorded: Recorded) -> None:
         return  # what was decided then is gone with its database; the entries stay
     final = [str(entry.body.get("outcome")) for entry in entries if entry.kind in FINAL]
     possible = AFTER.get(final[-1], set()) if final else UNDECIDED
-    if not final and wish.kind == TRAINING:
+    if not final and wish.kind in JOBS:
         possible = UNDECIDED | {"denied"}  # one that waited when its asker's access was revoked
     if wish.status not in possible:
         ended = final[-1] if final else "no decision"

@@ -16,12 +16,15 @@ from jali.wire.dataset import UnitKind
 from jali.wire.discussion import Remark
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import canonical, digest
+from jali.wire.output import Output
 from jali.wire.project import Project
 from jali.wire.request import Approval
 
 INDEX, MANIFEST, SIGNATURE = "index.html", "manifest.json", "manifest.sig"
 PROJECT, WISHES, RELEASES, ROUNDS = "project.json", "requests.jsonl", "releases.jsonl", "rounds.jsonl"
 LEDGER, CHECKPOINT = "ledger.jsonl", "checkpoint.json"
+OUTPUTS = "outputs.jsonl"
+"""What code jobs gave back. Packs of releases before there were any lack it."""
 LISTED = (INDEX, PROJECT, WISHES, RELEASES, ROUNDS, LEDGER, CHECKPOINT)
 """What the manifest of a pack names, in order; manifest and signature follow."""
 NAME = r"^[a-z][a-z0-9_-]{0,60}\.(html|json|jsonl|md)$"
@@ -149,6 +152,14 @@ class RoundFacts(Reply):
     done_at: datetime | None = None
 
 
+class OutputFacts(Reply):
+    """What a code job gave back, once a person released it. No epsilon covers it."""
+
+    job: str
+    output: Output
+    released_at: datetime
+
+
 class Link(Reply):
     """An entry of the chain that does not concern the project: its place, and the digest of what it records."""
 
@@ -180,7 +191,7 @@ def wish_digest(
 
     Args:
         person: who asks, by id; `dataset` and `project` are ids too.
-        kind: what is asked for: access, budget, question or train.
+        kind: what is asked for: access, budget, question, train or code.
         dataset: of which dataset.
         project: for which project.
         content: what is asked for, as revisions keep it.

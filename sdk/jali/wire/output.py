@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from jali.wire.base import Request
+from jali.wire.money import digest
 
 DEPTH_MAX = 8
 COLUMNS_MAX = 500
@@ -109,6 +110,17 @@ class Sealed(Request):
     def digest(self) -> str:
         """The SHA-256 of that."""
         return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def seal_of(job: str, content: str, salt: str) -> str:
+    """Return what binds an output before anybody has read it; without the salt it tells nothing of it.
+
+    Args:
+        job: the digest that its job was approved under.
+        content: the output's digest.
+        salt: random, kept with the output, and told once it is released.
+    """
+    return digest({"jali": "output", "job": job, "output": content, "salt": salt})
 
 
 def shape_of(output: Frame | Value | Failure) -> str:

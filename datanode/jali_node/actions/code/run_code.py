@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from jali.wire.ids import PREFIX_OUTPUT, new_id
 from jali.wire.jobs.code import CodeForm, CodeStatus
-from jali.wire.output import Failure, Sealed
+from jali.wire.output import Failure, Sealed, seal_of
 from jali_node.actions.code import code_job
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.wishes import tell
@@ -181,7 +181,7 @@ def _held(node: Node, job_id: str, attempt: int, sealed: Sealed, found: list[dic
         output = CodeOutputRow(
             id=new_id(PREFIX_OUTPUT),
             job_id=job_id,
-            seal=seal.seal(row.digest, sealed.digest, salt),
+            seal=seal_of(row.digest, sealed.digest, salt),
             salt=salt,
             content=sealed.content,
             checks=json.dumps(found),

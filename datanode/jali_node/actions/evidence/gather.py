@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from jali.wire.discussion import Remark
 from jali.wire.evidence import (
     DecisionFact,
+    OutputFacts,
     ProjectFacts,
     ReleaseFacts,
     Revision,
@@ -20,6 +21,7 @@ from jali.wire.evidence import (
 )
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import digest, from_fixed
+from jali.wire.output import Sealed
 from jali.wire.query import Question
 from jali_node import audit
 from jali_node.actions.approvals import agree
@@ -32,6 +34,7 @@ from jali_node.store.catalog import Registered
 from jali_node.tables import (
     AccessRequestRow,
     CodeJobRow,
+    CodeOutputRow,
     DatasetRow,
     GrantRow,
     JobRoundRow,
@@ -102,6 +105,20 @@ def rounds(session: Session, project_id: str) -> list[RoundFacts]:
     return [
         RoundFacts(job=row.job_id, number=row.number, spend=row.spend_id, reply=digest(row.reply), done_at=row.done_at)
         for row in session.scalars(query.order_by(JobRoundRow.job_id, JobRoundRow.number))
+    ]
+
+
+def outputs(session: Session, project_id: str) -> list[OutputFacts]:
+    """Return what a project's code jobs gave back, as far as it was released."""
+    query = select(CodeOutputRow).join(CodeJobRow, CodeJobRow.id == CodeOutputRow.job_id)
+    query = query.where(CodeJobRow.project_id == project_id, CodeOutputRow.entry.is_not(None))
+    return [
+        OutputFacts(
+            job=row.job_id,
+            output=Sealed.model_validate_json(row.content).output,
+            released_at=row.decided_at or row.held_at,
+        )
+        for row in session.scalars(query.order_by(CodeOutputRow.job_id))
     ]
 
 

@@ -7,9 +7,10 @@ from html import escape
 from typing import Any
 
 from jali.wire.changes import said
-from jali.wire.evidence import DecisionFact, ProjectFacts, ReleaseFacts, RoundFacts, WishFacts
+from jali.wire.evidence import DecisionFact, OutputFacts, ProjectFacts, ReleaseFacts, RoundFacts, WishFacts
 from jali.wire.ledger import LedgerEntry
 from jali.wire.money import from_fixed
+from jali.wire.output import shape_of
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2330 }
@@ -35,6 +36,7 @@ class Shown:
     wishes: Sequence[WishFacts]
     releases: Sequence[ReleaseFacts]
     rounds: Sequence[RoundFacts]
+    outputs: Sequence[OutputFacts]
     entries: Sequence[LedgerEntry]
 
     def name(self, identity: str | None) -> str:
@@ -44,7 +46,15 @@ class Shown:
 
 def page(shown: Shown) -> str:
     """Return the page as HTML."""
-    parts = [_head(shown), _project(shown), _wishes(shown), _releases(shown), _rounds(shown), _ledger(shown)]
+    parts = [
+        _head(shown),
+        _project(shown),
+        _wishes(shown),
+        _releases(shown),
+        _rounds(shown),
+        _outputs(shown),
+        _ledger(shown),
+    ]
     title = f"Evidence: {shown.facts.project.name}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -130,6 +140,14 @@ def _rounds(shown: Shown) -> str:
     if not rows:
         return ""
     return f"<h2>Rounds of trainings ({len(rows)})</h2>" + _table(("Job", "Round", "When", "Digest of the reply"), rows)
+
+
+def _outputs(shown: Shown) -> str:
+    if not shown.outputs:
+        return ""
+    rows = [(each.job, _time(each.released_at), shape_of(each.output)) for each in shown.outputs]
+    told = "No epsilon covers them: with the first, the promise to their population ended. They are in outputs.jsonl."
+    return f"<h2>Outputs of code jobs ({len(rows)})</h2><p>{told}</p>" + _table(("Job", "Released", "What it is"), rows)
 
 
 def _ledger(shown: Shown) -> str:

@@ -110,6 +110,7 @@ def _write(file: IO[bytes], node: Node, session: Session, row: ProjectRow) -> No
         ledger.seek(0)
         wishes = [gather.wish(session, each, about) for each, about in _about(asked, entries)]
         releases, rounds = gather.releases(session, row.id), gather.rounds(session, row.id)
+        outputs = gather.outputs(session, row.id)
         facts = gather.facts(session, row, found, _spoken_of(entries, wishes))
         pack = _Pack(file, made_at)
         shown = Shown(
@@ -122,6 +123,7 @@ def _write(file: IO[bytes], node: Node, session: Session, row: ProjectRow) -> No
             wishes=wishes,
             releases=releases,
             rounds=rounds,
+            outputs=outputs,
             entries=entries,
         )
         pack.add(evidence.INDEX, [page(shown).encode()])
@@ -129,6 +131,7 @@ def _write(file: IO[bytes], node: Node, session: Session, row: ProjectRow) -> No
         pack.add(evidence.WISHES, map(_line, wishes))
         pack.add(evidence.RELEASES, map(_line, releases))
         pack.add(evidence.ROUNDS, map(_line, rounds))
+        pack.add(evidence.OUTPUTS, map(_line, outputs))
         pack.add(evidence.LEDGER, iter(lambda: ledger.read(CHUNK), b""))
         pack.add(evidence.CHECKPOINT, [_line(node.witness.signed(seq, head))])
     manifest = Manifest(

@@ -21,12 +21,21 @@ from jali_node import audit
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.operations.note_taken import note_taken
 from jali_node.errors import InvalidRequest, LedgerIncomplete
-from jali_node.ledger import unpriced, book, chain, replay
+from jali_node.ledger import book, chain, replay, unpriced
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.witness import KEPT
 from jali_node.node import Node
 from jali_node.policy import code_state, job_state
-from jali_node.tables import AccountRow, EntryRow, FreezeRow, GrantRow, JobRow, SpendRow
+from jali_node.tables import (
+    AccountRow,
+    CodeJobRow,
+    EntryRow,
+    FreezeRow,
+    GrantRow,
+    JobRow,
+    PopulationRow,
+    SpendRow,
+)
 
 RESTORED = "the node was restored from a backup; submit the job again"
 _STATES = {
