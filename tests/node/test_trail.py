@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from tests.node import test_code_jobs as code_jobs
 from tests.node.test_roles import OWNER, SCIENTIST, Town, routes, town  # noqa: F401 - a fixture
 
 from jali_node.actions.notices.show_notices import revived
@@ -27,6 +28,7 @@ SAYS_NOTHING = {
     ("post", "/v1/jobs/quotes"): "changes nothing",
     ("post", "/v1/policy/dry-run"): "changes nothing",
     ("post", "/v1/jobs/{job_id}/rounds/{number}"): "queues what was approved; its spend is an entry when it begins",
+    ("post", "/v1/code-jobs/{code_id}/airlock"): "code.released and code.destroyed, in test_code_jobs",
     ("post", "/v1/sign-in/detour"): "signs nobody in; coming back does",
     ("post", "/v1/sign-in/return"): "needs a provider: test_providers finds signin.succeeded and signin.failed",
 }
@@ -56,6 +58,15 @@ def decided(made: Town, path: str, outcome: str) -> None:
 
 def another_filed(made: Town) -> None:
     filed(made, "/v1/jobs", "job")
+
+
+def code_filed(made: Town) -> None:
+    made.ids["code_id"] = code_jobs.submitted(made.house)["id"]
+
+
+def code_decided(made: Town) -> None:
+    job = send(made, "get", "/v1/code-jobs/{code_id}")
+    assert code_jobs.decide(made.house, job).status_code == 200
 
 
 def another_job(made: Town, path: str) -> None:
@@ -150,6 +161,13 @@ STEPS: list[tuple[str, str, str, Act]] = [
     ("post", "/v1/jobs/{job_id}/revisions", "request.revised", lambda made, _, path: another_job(made, path)),
     ("post", "/v1/jobs/{job_id}/decision", "job.decided", lambda made, _, path: decided(made, path, "denied")),
     ("post", "/v1/jobs/{job_id}/end", "job.ended", after(another_filed, plain(SCIENTIST))),
+    ("put", "/v1/datasets/{dataset_id}/code-jobs", "dataset.code_forbidden", given({"allowed": False})),
+    ("put", "/v1/datasets/{dataset_id}/code-jobs", "dataset.code_allowed", given({"allowed": True})),
+    ("post", "/v1/code-jobs", "job.submitted", lambda made, _, path: code_filed(made)),
+    ("post", "/v1/code-jobs/{code_id}/revisions", "request.revised",
+     with_body("code_job", SCIENTIST, purpose="to test a second time")),
+    ("post", "/v1/code-jobs/{code_id}/decision", "job.decided", lambda made, _, path: code_decided(made)),
+    ("post", "/v1/code-jobs/{code_id}/end", "job.ended", after(code_filed, plain(SCIENTIST))),
     ("post", "/v1/freezes", "freeze.set", given({"subject": "node", "reason": "to test"})),
     ("post", "/v1/freezes/{subject}/end", "freeze.lifted", after(lambda m: m.ids.update(subject="node"), plain())),
     ("post", "/v1/grants/{grant_id}/revocation", "freeze.set", after(granted, with_body("revocation"))),
@@ -215,6 +233,7 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("dataset mock", ["visits", "MOCK"], "mock.added"),
     ("dataset hide", ["visits"], "dataset.hidden"),
     ("dataset unhide", ["visits"], "dataset.shown"),
+    ("dataset code", ["visits", "--on"], "dataset.code_allowed"),
     ("project add", ["fourth", "--purpose", "to test"], "project.added"),
     ("project end", ["fourth"], "project.ended"),
     ("user add", ["Nora New"], "person.added"),

@@ -113,8 +113,8 @@ def code_command(folder: Path, name: str, allowed: bool) -> None:
         f"{name}: code jobs are on. Each is read by a person before it runs, and so is its output before it leaves."
     )
     click.echo(
-        f"No epsilon covers what they give back: with the first that is released, the promise to {shown.population.name} "
-        "ends, for every table about these people, and their cards say so."
+        "No epsilon covers what they give back: with the first that is released, the promise to "
+        f"{shown.population.name} ends, for every table about these people, and their cards say so."
     )
 
 
