@@ -80,7 +80,9 @@ def _reply(transport: Transport, run: Run, job: str, end: float, node: str, prog
     state = done(
         transport, job, run.number, form, end, again, f"{node}: ", lambda what: progress(node, run.number, what)
     )
-    reply = (state.metrics and state.metrics.model_dump_json()) if run.trained else state.weights
+    reply = state.weights
+    if run.trained:
+        reply = None if state.metrics is None else state.metrics.model_dump_json()
     if reply is None:
         raise errors.UnexpectedReply(f"{node}: round {run.number} is done without a reply")
     return reply
