@@ -8,6 +8,7 @@ The guarantee is that of the mechanism over real numbers (`plan.NUMERICS`): sums
 and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from jali.wire.graph import WEIGHT_MAX
 from jali.wire.targets import Loss
 from jali_node.training import weights
-from jali_node.training.gradients import Part, Recorder
+from jali_node.training.gradients import Part, Recorder, squared_norms
 from jali_node.training.interpreter import Interpreted
 from jali_node.training.losses import losses_of
 from jali_node.training.plan import TrainingPlan
@@ -28,8 +29,9 @@ from jali_node.training.tensors import Rows
 
 CHUNK_VALUES = 2**24
 """Activations and gradients of at most about so many values are held at a time."""
-BELOW = 1 - 2.0**-18
-"""Rows are clipped this much below the norm, which rounding in 32-bit floats then cannot reach."""
+BELOW = 1 - 2.0**-17
+"""Rows are clipped this much below the norm, which rounding in 32-bit floats then cannot reach: that of the norm
+itself, and that of a factor and its product."""
 
 Places = dict[Tensor, slice]
 
@@ -83,13 +85,12 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
 
     def take_in(self, parts: list[Part], present: Tensor, places: Places) -> None:
         """Clip rows' gradients and add them to the step's sum; rows that are not `present` add nothing."""
-        norms = torch.stack([part.squared_norms() for part in parts]).sum(0).sqrt()
-        factors = torch.clamp(self.max_grad_norm * BELOW / norms, max=1.0)
-        factors = torch.where(torch.isfinite(norms) & present, factors, 0.0).float()
+        norms = squared_norms(parts).sqrt_().nan_to_num_(nan=math.inf, posinf=math.inf)  # over infinity the norm is 0
+        factors = (self.max_grad_norm * BELOW / norms).clamp_(max=1.0).mul_(present).float()
         [flat] = self.params
         for part in parts:
             for parameter, total in part.weighted_sums(factors):
-                flat.summed_grad[places[parameter]] += total.reshape(-1)
+                flat.summed_grad[places[parameter]].add_(total.reshape(-1))
 
     def clip_and_accumulate(self) -> None:
         """Do nothing: `take_in` has clipped and summed, a part of the sample at a time."""
@@ -98,7 +99,7 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
         """Make the step's gradient of its sum and fresh noise from the cryptographic generator."""
         for flat in self.params:
             noise = torch.from_numpy(self._randomness.normals(flat.numel()))
-            noised = flat.summed_grad.double() + self.noise_multiplier * self.max_grad_norm * noise
+            noised = noise.mul_(self.noise_multiplier * self.max_grad_norm).add_(flat.summed_grad)
             flat.grad = noised.to(flat.dtype)
 
 
@@ -125,10 +126,12 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
         recorder.parts(
             torch.zeros(2, rows.features.shape[1]), losses_of(loss, torch.zeros(2), plan.outputs)
         )  # whatever fails, fails here
+        tensors = [torch.from_numpy(array) for array in (rows.features, rows.target, rows.present)]
+        size = max(1, CHUNK_VALUES // values_per_row(model))
         for _ in range(plan.steps_per_round):
             optimizer.zero_grad()
-            for chunk in _chunks(randomness.sample(len(rows.target), plan.q), model):
-                features, target, present = (torch.from_numpy(a[chunk]) for a in _arrays(rows))
+            for chosen in _chunks(randomness.sample(len(rows.target), plan.q), size):
+                features, target, present = (tensor.index_select(0, chosen) for tensor in tensors)
                 optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
             optimizer.step()
             _hold_within_bounds(flat)
@@ -157,12 +160,9 @@ def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:
     return flat, places
 
 
-def _chunks(positions: NDArray[np.intp], model: nn.Module) -> list[NDArray[np.intp]]:
-    """Divide a sample so that no chunk holds more than about `CHUNK_VALUES` numbers for its rows."""
-    if not len(positions):
-        return []
-    size = max(1, CHUNK_VALUES // values_per_row(model))
-    return np.split(positions, range(size, len(positions), size))
+def _chunks(positions: NDArray[np.intp], size: int) -> tuple[Tensor, ...]:
+    """Divide a sample so that no chunk holds more than `size` rows; an empty one has no chunks."""
+    return torch.from_numpy(positions).split(size) if len(positions) else ()
 
 
 def values_per_row(model: nn.Module) -> int:
@@ -182,7 +182,3 @@ def _hold_within_bounds(flat: nn.Parameter) -> None:
     """Keep weights such that the next round takes them. They are noised already: this looks at nothing else."""
     with torch.no_grad():
         flat.nan_to_num_(nan=0.0).clamp_(-WEIGHT_MAX, WEIGHT_MAX)
-
-
-def _arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
-    return rows.features, rows.target, rows.present

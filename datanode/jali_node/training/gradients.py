@@ -7,7 +7,7 @@ as an LSTM's do, has the sum of its steps' gradients, which is that of one layer
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from jali_node.training.layers import Embedding
 ORDINARY = 2.0**80
 """Squared norms above this, and those that are no number, are not scaled down but taken for zero. Factors that fit them
 are so small that 32-bit floats round them by whole percents, and a row would count more than it may."""
+BLOCK = 64
 SAMPLERS: dict[type[nn.Module], Callable[..., dict[nn.Parameter, Tensor]]] = GradSampleModule.GRAD_SAMPLERS
 KNOWN = {*SAMPLERS, Embedding, RNNLinear}
 Pass = tuple[nn.Module, Tensor, Tensor]
@@ -37,15 +38,12 @@ class LinearPart:
 
     def squared_norms(self) -> Tensor:
         """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
-        shown, blame = _squared(self.shown), _squared(self.blame)
-        product = (shown + 1 if self.layer.bias is not None else shown) * blame
-        return torch.where((shown <= ORDINARY) & (blame <= ORDINARY), product, math.inf)
+        return _of_linear([self])
 
     def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""
-        kept = (factors > 0).unsqueeze(1)
-        blame = torch.where(kept, self.blame * factors.unsqueeze(1), 0.0)
-        yield self.layer.weight, blame.t() @ torch.where(kept, self.shown, 0.0)
+        blame = _finite(self.blame).mul_(factors.unsqueeze(1))
+        yield self.layer.weight, blame.t() @ _finite(self.shown)
         if self.layer.bias is not None:
             yield self.layer.bias, blame.sum(0)
 
@@ -59,13 +57,12 @@ class SampledPart:
     def squared_norms(self) -> Tensor:
         """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
         squared = torch.stack([_squared(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
-        return torch.where(squared <= ORDINARY, squared, math.inf)
+        return squared.masked_fill_(squared > ORDINARY, math.inf)
 
     def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""
-        kept = (factors > 0).unsqueeze(1)
         for parameter, gradient in self.gradients.items():
-            yield parameter, (factors @ torch.where(kept, gradient.flatten(1), 0.0)).view(parameter.shape)
+            yield parameter, (factors @ _finite(gradient.flatten(1))).view(parameter.shape)
 
 
 @dataclass(frozen=True)
@@ -81,17 +78,32 @@ class EmbeddingPart:
         blame = self.blame.double()
         same = (self.ids.unsqueeze(2) == self.ids.unsqueeze(1)).double()
         squared = (same * (blame @ blame.mT)).sum((1, 2)).clamp(min=0.0)
-        return torch.where(squared <= ORDINARY, squared, math.inf)
+        return squared.masked_fill_(squared > ORDINARY, math.inf)
 
     def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the table's sum of factor times gradient. A factor of 0 leaves no trace of its row."""
-        kept = (factors > 0).view(-1, 1, 1)
-        blame = torch.where(kept, self.blame * factors.view(-1, 1, 1), 0.0)
+        blame = _finite(self.blame).mul_(factors.view(-1, 1, 1))
         total = torch.zeros_like(self.layer.weight, requires_grad=False)
         yield self.layer.weight, total.index_add_(0, self.ids.reshape(-1), blame.flatten(0, 1))
 
 
 Part = LinearPart | EmbeddingPart | SampledPart
+
+
+def squared_norms(parts: Sequence[Part]) -> Tensor:
+    """Return each row's squared gradient norm over all layers, shape (rows,), as doubles; it may not be finite."""
+    linear = [part for part in parts if isinstance(part, LinearPart)]
+    others = [part.squared_norms() for part in parts if not isinstance(part, LinearPart)]
+    return torch.stack([*others, _of_linear(linear)] if linear else others).sum(0)
+
+
+def _of_linear(parts: Sequence[LinearPart]) -> Tensor:
+    """Return the squared norms over several Linear layers at once."""
+    shown = torch.stack([_norms(part.shown) for part in parts]).double().square_()
+    blame = torch.stack([_norms(part.blame) for part in parts]).double().square_()
+    beyond = (torch.maximum(shown, blame) > ORDINARY).any(0)
+    shown += torch.tensor([[part.layer.bias is not None] for part in parts])
+    return shown.mul_(blame).sum(0).masked_fill_(beyond, math.inf)
 
 
 class Recorder:
@@ -132,7 +144,8 @@ class Recorder:
         many = {id(layer) for layer, *_ in self._passes if isinstance(layer, RNNLinear)}
         if sorted([*once, *many]) != sorted(id(layer) for layer in self._layers):
             raise ValueError(f"expected {len(self._layers)} layers to run once each, got {len(self._passes)} passes")
-        blames = torch.autograd.grad(losses.sum(), [output for *_, output in self._passes], materialize_grads=True)
+        outputs = [output for *_, output in self._passes]
+        blames = torch.autograd.grad(losses, outputs, torch.ones_like(losses), materialize_grads=True)
         passes, self._passes = self._passes, []
         return _parts([(layer, shown, blame) for (layer, shown, _), blame in zip(passes, blames, strict=True)])
 
@@ -159,18 +172,35 @@ def _parts(passes: list[Pass]) -> list[Part]:
 
 
 def _part(layer: nn.Module, shown: Tensor, blame: Tensor) -> Part:
-    if isinstance(layer, nn.Linear):
-        if shown.dim() == 2:
-            return LinearPart(layer, shown, blame)
-        with torch.no_grad():
-            return SampledPart(SAMPLERS[nn.Linear](layer, [shown], blame))
+    if isinstance(layer, nn.Linear) and shown.dim() == 2:
+        return LinearPart(layer, shown, blame)
     if isinstance(layer, Embedding):
         return EmbeddingPart(layer, layer.ids(shown).flatten(1), blame.flatten(1, -2))
+    sampler = SAMPLERS[nn.Linear if isinstance(layer, nn.Linear) else type(layer)]
     with torch.no_grad():
-        return SampledPart(SAMPLERS[type(layer)](layer, [shown], blame))
+        # Opacus' convolutions step through memory as if rows lay one after another: others would be read instead.
+        return SampledPart(sampler(layer, [shown.contiguous()], blame.contiguous()))
+
+
+def _finite(values: Tensor) -> Tensor:
+    """Return a copy without infinities and what is no number: a row that has any of them has a factor of 0, and 0 times
+    these would show. What is finite stays as it is."""
+    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _squared(values: Tensor) -> Tensor:
     """Return each row's squared norm in double precision, where squares of 32-bit floats cannot overflow."""
-    norms: Tensor = torch.linalg.vector_norm(values, dim=1, dtype=torch.float64)
-    return norms.square()
+    return _norms(values).double().square_()
+
+
+def _norms(values: Tensor) -> Tensor:
+    """Return each row's norm, taken in blocks of `BLOCK` in 32-bit floats, and over the blocks in double precision.
+
+    So many squares and their sum round by less than 2^-18 of it, so the norm by less than 2^-19. A block that overflows
+    is far beyond `ORDINARY`; one that underflows counts nowhere.
+    """
+    if values.shape[1] <= BLOCK:
+        return torch.linalg.vector_norm(values, dim=1)
+    if values.shape[1] % BLOCK == 0:
+        values = torch.linalg.vector_norm(values.unflatten(1, (-1, BLOCK)), dim=2)
+    return torch.linalg.vector_norm(values, dim=1, dtype=torch.float64)

@@ -27,8 +27,8 @@ class Interpreted(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Return the output for each row."""
         values = {INPUT: rows}
-        for node in self.graph.nodes:
-            values[node.id] = self.get_submodule(node.id)(*(values[source] for source in node.inputs))
+        for node in self.graph.nodes:  # ids have no dots, so each names a layer of this module's own
+            values[node.id] = self._modules[node.id](*[values[source] for source in node.inputs])  # type: ignore[misc]
         return values[self.graph.output]
 
 
@@ -74,7 +74,7 @@ LAYERS: Mapping[type[Layer], Callable[[Any], nn.Module]] = {
     wire.Linear: lambda node: nn.Linear(node.in_features, node.out_features, bias=node.bias),
     wire.Lstm: lambda node: layers.Lstm(node.input_size, node.hidden_size),
     wire.Matmul: lambda node: layers.Matmul(),
-    wire.MaxPool: _pool((nn.MaxPool1d, nn.MaxPool2d)),
+    wire.MaxPool: _pool((nn.MaxPool1d, layers.MaxPool2d)),
     wire.Mean: lambda node: layers.Mean(node.dim),
     wire.Multiply: lambda node: layers.Multiply(),
     wire.Permute: lambda node: layers.Permute(node.dims),

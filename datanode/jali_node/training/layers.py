@@ -104,6 +104,15 @@ class Mean(nn.Module):
         return rows.mean(self.dim)
 
 
+class MaxPool2d(nn.MaxPool2d):
+    """The largest number in each window, looked for in the order in which torch is quickest on a processor."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the same numbers, with the same gradients, as in any other order."""
+        channels_last = input.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        return super().forward(channels_last)
+
+
 class Embedding(nn.Embedding):
     """A vector for each id. Ids arrive as numbers; what is none, or beyond the list, counts as the nearest."""
 

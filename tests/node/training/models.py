@@ -24,6 +24,18 @@ class Pictures(nn.Module):
         return self.last(hidden.view(hidden.size(0), -1))
 
 
+class Turned(nn.Module):
+    """A convolution over pictures whose channels come last, and are turned to the front."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(4, 3, 2), nn.Linear(3, 1)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = torch.relu(self.conv(rows.view(-1, 5, 6, 4).permute(0, 3, 1, 2)))
+        return self.last(hidden.flatten(2).mean(2))
+
+
 class Signals(nn.Module):
     """A one-dimensional network over three series, with a gate, and what two of them have in common."""
 
@@ -99,6 +111,7 @@ class Remembering(nn.Module):
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], int, Shape | None]] = {
     "pictures": (Pictures, 64, (1, 8, 8)),
+    "turned": (Turned, 120, None),
     "signals": (Signals, 24, None),
     "table": (Table, 6, None),
     "bag": (Bag, 4, None),

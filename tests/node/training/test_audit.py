@@ -89,7 +89,7 @@ def test_the_audit_catches_noise_that_is_drawn_once_for_all_weights(monkeypatch:
 
 def test_the_audit_catches_noise_that_is_drawn_once_for_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     once = Randomness().normals(canaries.CANARIES)
-    monkeypatch.setattr(Randomness, "normals", lambda self, count: once)
+    monkeypatch.setattr(Randomness, "normals", lambda self, count: once.copy())
     assert not played(4.0, steps=3).noise_is_as_charged()
 
 

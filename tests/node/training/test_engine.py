@@ -213,6 +213,21 @@ def test_the_generator_is_normal() -> None:
     assert abs(np.corrcoef(draws[:200_000], draws[200_000:400_000])[0, 1]) < stats.norm.isf(5e-7) / math.sqrt(200_000)
 
 
+def test_no_draw_is_handed_out_twice() -> None:
+    randomness = Randomness()
+    draws = np.concatenate([randomness.normals(count) for count in (3, 40_000, 1, 7, 30_000, 40_000)])
+    assert len(np.unique(draws)) == len(draws), "two equal ones in 1e5 of 53 bits: about once in a million runs"
+
+
+def test_where_the_first_bits_of_a_units_number_do_not_decide_the_others_do() -> None:
+    """A rate of half a step of the first bits: those at the limit take part half of the time. False-alarm rate 1e-6."""
+    units = 2_000_000
+    for steps in (0.5, 76.5, 255.75):
+        sampled = len(Randomness().sample(units, steps / 256))
+        low, high = stats.binom.ppf([5e-7, 1 - 5e-7], units, steps / 256)
+        assert low <= sampled <= high, steps
+
+
 @pytest.mark.parametrize("rate", [0.001, 0.3, 1.0])
 def test_each_row_is_sampled_on_its_own_at_the_plans_rate(rate: float) -> None:
     """Sizes of 200 samples of 5,000; false-alarm rate 1e-6."""

@@ -13,7 +13,7 @@ from torch.func import functional_call, grad, vmap
 from jali.training import graph as sdk
 from jali.wire.graph import KINDS, Graph
 from jali.wire.targets import Loss
-from jali_node.training import engine, graph_check, interpreter, weights
+from jali_node.training import engine, graph_check, interpreter, layers, weights
 from jali_node.training.gradients import Recorder
 from jali_node.training.interpreter import Interpreted
 from jali_node.training.losses import losses_of
@@ -138,6 +138,18 @@ def test_dropout_in_a_graph_has_no_seed_and_is_drawn_by_the_node() -> None:
     rows = torch.ones(1, 5)
     torch.manual_seed(0)
     assert not torch.equal(model(rows), model(rows))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 1, 0), (2, 2, 0), (3, 2, 1)])
+def test_the_largest_of_a_window_and_its_gradient_are_torchs_also_where_several_are_largest(
+    kernel: int, stride: int, padding: int
+) -> None:
+    pictures = torch.randn(6, 5, 9, 8, generator=torch.Generator().manual_seed(2)).relu().requires_grad_()
+    ours, torchs = (kind(kernel, stride, padding)(pictures) for kind in (layers.MaxPool2d, nn.MaxPool2d))
+    assert torch.equal(ours, torchs)
+    blame = torch.randn(torchs.shape, generator=torch.Generator().manual_seed(3))
+    [(found,), (expected,)] = (torch.autograd.grad(each, pictures, blame) for each in (ours, torchs))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 def test_an_id_beyond_the_list_counts_as_the_nearest() -> None:
