@@ -1,6 +1,6 @@
 """A remote dataset: what is known of it, and what may be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from jali.eda.remote import Remote
 from jali.eda.view import View
 from jali.estimates import Row
 from jali.wire.dataset import Dataset
+from jali.wire.jobs.code import CodeForm, CodeLimits
 from jali.wire.jobs.train import JobQuote
 from jali.wire.mock import MockKind, MockRows
 from jali.wire.request import AccessRequestForm, BudgetRequestForm, RequestKind
@@ -27,10 +28,14 @@ from jali.wire.statistics import Statistic
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from jali.code.author import Code, Tried
+    from jali.code.job import CodeRun
     from jali.training.job import TrainingJob
     from jali.training.quotes import QuoteText
     from jali.wire.features import Way
 
+MOCK_ROWS = 200
+"""On so many mock rows a function is tried, unless others are given."""
 _GLANCE_TIMEOUT_S = 3.0
 """How long printing waits for the budget."""
 
@@ -221,6 +226,115 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
 
         return job.found(self._remote, job_id)
 
+    def try_code(
+        self,
+        fn: "Code",
+        *,
+        columns: Sequence[str],
+        params: Mapping[str, Any] | None = None,
+        mock: pd.DataFrame | None = None,
+    ) -> Any:
+        """Return what a function gives on mock rows, on this machine; free, and nothing is sent.
+
+        Args:
+            fn: a plain function `def name(df, **params)` that stands on its own, or its text, or a `.py` file with it.
+            columns: which columns it is given, in this order.
+            params: what it is called with besides; values that JSON has.
+            mock: rows to try it on; 200 of `mock()` if not given.
+
+        Raises:
+            NotTransportable: it needs something from outside; the line is named.
+            UnknownColumn, InvalidRequest: it does not fit, or fails on mock rows; the line is named.
+        """
+        return self._tried(fn, columns, params, mock).output
+
+    def run_code(
+        self,
+        fn: "Code",
+        *,
+        columns: Sequence[str],
+        purpose: str,
+        params: Mapping[str, Any] | None = None,
+        mock: pd.DataFrame | None = None,
+        wall_s: int | None = None,
+        memory_mb: int | None = None,
+        output_bytes: int | None = None,
+    ) -> "CodeRun":
+        """Submit a function to be run over the rows, for what neither statistics nor `train` can say.
+
+        It is tried on mock rows first, here; then a person reads it, it runs once in the node's sandbox, and a person
+        reads what it gave back before that leaves. No epsilon covers it: with a release, the privacy promise of these
+        people ends. It is off unless the dataset's owner has turned it on.
+
+        Args:
+            fn, columns, params, mock: as `try_code` takes them. Imports stand inside of the function.
+            purpose: what the output is for, at least 10 characters.
+            wall_s: seconds that it may run, 300 if not given.
+            memory_mb: memory beyond what its libraries take, 2048 if not given.
+            output_bytes: how large its output may be, 1,000,000 if not given.
+
+        Returns:
+            the job: `wait()`, then `result()`.
+
+        Raises:
+            CodeJobsOff: the owner has not turned code jobs on.
+            NotTransportable, UnknownColumn, InvalidRequest: as `try_code` does; nothing is sent.
+            ExtraMissing: the node lacks a package.
+
+        Example::
+
+            def weights(df, above):
+                return df[df.age > above].groupby("site", observed=True).weight.agg(["mean", "count"]).round(1)
+
+            job = visits.run_code(weights, columns=["age", "site", "weight"], params={"above": 50},
+                                  purpose="to plan beds by site")
+            job.wait(86_400).result()
+        """
+        from jali.code import job
+
+        limits = job.limited(wall_s=wall_s, memory_mb=memory_mb, output_bytes=output_bytes)
+        return job.submitted(self._remote, self._code_form(fn, columns, purpose, params, mock, limits))
+
+    def code_job(self, job_id: str) -> "CodeRun":
+        """Return a code job that was submitted before, to go on with it; free.
+
+        Raises:
+            UnknownResource: there is none, or it is somebody else's, or for another dataset.
+        """
+        from jali.code import job
+
+        return job.found(self._remote, job_id)
+
+    def _tried(
+        self, fn: "Code", columns: Sequence[str], params: Mapping[str, Any] | None, mock: pd.DataFrame | None
+    ) -> "Tried":
+        from jali.code import author
+
+        rows = self.mock(MOCK_ROWS, seed=0) if mock is None else mock
+        return author.tried(self._remote.facts, fn, columns, params or {}, rows)
+
+    def _code_form(
+        self,
+        fn: "Code",
+        columns: Sequence[str],
+        purpose: str,
+        params: Mapping[str, Any] | None,
+        mock: pd.DataFrame | None,
+        limits: CodeLimits,
+    ) -> CodeForm:
+        found = self._tried(fn, columns, params, mock)
+        return facts.built(
+            CodeForm,
+            dataset=self.card.id,
+            project=self._remote.project(None).id,
+            purpose=purpose,
+            source=found.source.text,
+            columns=tuple(columns),
+            params=dict(params or {}),
+            limits=limits,
+            tryout=found.form,
+        )
+
     def feature_names(self, features: "Sequence[str | Way]") -> tuple[str, ...]:
         """Return the numbers that columns become for a model, in order: as many as its inputs; free.
 
@@ -244,7 +358,13 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
 
     def _facts(self) -> list[str]:
         description = [self.card.description] if self.card.description else []
-        return [self._unit(), *description, *self._refreshing(), *self._withdrawn(), self._timing()]
+        return [self._unit(), *description, *self._promise(), *self._refreshing(), *self._withdrawn(), self._timing()]
+
+    def _promise(self) -> list[str]:
+        """Say that the promise has ended, where it has, and that code may be run, where it may."""
+        end = self.card.population.promise_ended
+        ended = [end.describe()] if end else []
+        return [*ended, *(["functions may be submitted with .run_code()"] if self.card.code_jobs else [])]
 
     def _refreshing(self) -> list[str]:
         """Say that the promise is not for all time, where it is not."""

@@ -19,6 +19,7 @@ from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset, Visibility
 from jali.wire.discussion import CommentForm, Remark
 from jali.wire.freeze import Freeze, FreezeForm, RevokeForm
+from jali.wire.jobs.code import AirlockDecision, CodeAllowed, CodeDecision, CodeJob, CodeStatus, Held
 from jali.wire.jobs.train import Job, JobDecision, JobStatus
 from jali.wire.ledger import ChainReport, LedgerEntry, LedgerPage
 from jali.wire.notice import Notice, NoticeState
@@ -147,11 +148,69 @@ class Owner:
         decision = built(JobDecision, digest=job.digest, revision=job.revision, outcome=outcome, reason=reason)
         return self._transport.post(f"/v1/jobs/{job.id}/decision", decision, Job)
 
-    def discussion(self, request: AccessRequest | Job) -> list[Remark]:
+    def code_jobs(self) -> list[CodeJob]:
+        """Return all code jobs, the newest first."""
+        return self._transport.get("/v1/code-jobs", list[CodeJob])
+
+    def allow_code(self, dataset: Dataset, allowed: bool = True) -> Dataset:
+        """Let functions be submitted to run over a dataset, or no longer.
+
+        No epsilon covers what they give back: with the first output that is released, the promise to its population
+        ends, for every table about these people.
+        """
+        return self._transport.put(f"/v1/datasets/{dataset.id}/code-jobs", built(CodeAllowed, allowed=allowed), Dataset)
+
+    def decide_code(self, job: CodeJob, outcome: CodeStatus | str, reason: str = "") -> CodeJob:
+        """Approve or deny a code job as it was read, or ask for changes.
+
+        Args:
+            job: the job; its digest and revision are sent, so nobody decides about something they did not see.
+            outcome: "approved", "denied" or "changes_asked".
+            reason: what the asker is told; needed unless it is approved.
+
+        Raises:
+            InvalidRequest: an input has the wrong form, or a reason is missing.
+            DecisionOutdated: the job was resubmitted or decided since it was read, or has lapsed.
+            JobChanged, CodeJobsOff: it could not run any more as it was submitted.
+        """
+        _refuse_without_reason(outcome, reason)
+        decision = built(CodeDecision, digest=job.digest, revision=job.revision, outcome=outcome, reason=reason)
+        return self._transport.post(f"/v1/code-jobs/{job.id}/decision", decision, CodeJob)
+
+    def held(self, job: CodeJob) -> Held:
+        """Return a code job's output that waits in the airlock, with what was checked.
+
+        Raises:
+            UnknownResource: nothing waits.
+        """
+        return self._transport.get(f"/v1/code-jobs/{job.id}/airlock", Held)
+
+    def release(self, output: Held, reason: str) -> CodeJob:
+        """Let an output go as it was read. No epsilon covers it: the promise to its population ends with the first.
+
+        Args:
+            output: as `held` returned it.
+            reason: why, which the asker and auditors read.
+
+        Raises:
+            InvalidRequest: there is no reason.
+            UnknownResource, DecisionOutdated: it no longer waits.
+        """
+        return self._let_go(output, CodeStatus.RELEASED, reason)
+
+    def destroy(self, output: Held, reason: str) -> CodeJob:
+        """Destroy an output; the asker reads the reason. Errors as `release`."""
+        return self._let_go(output, CodeStatus.DESTROYED, reason)
+
+    def _let_go(self, output: Held, outcome: CodeStatus, reason: str) -> CodeJob:
+        decision = built(AirlockDecision, seal=output.seal, outcome=outcome, reason=reason)
+        return self._transport.post(f"/v1/code-jobs/{output.job}/airlock", decision, CodeJob)
+
+    def discussion(self, request: AccessRequest | Job | CodeJob) -> list[Remark]:
         """Return what was said and done about a request or job, the first first."""
         return self._transport.get(f"/v1/requests/{request.id}/discussion", list[Remark])
 
-    def comment(self, request: AccessRequest | Job, text: str) -> Remark:
+    def comment(self, request: AccessRequest | Job | CodeJob, text: str) -> Remark:
         """Say something to the asker of a request or job, and to the other owners.
 
         Raises:
@@ -159,7 +218,7 @@ class Owner:
         """
         return self._transport.post(f"/v1/requests/{request.id}/comments", built(CommentForm, text=text), Remark)
 
-    def changes(self, request: AccessRequest | Job) -> Changes:
+    def changes(self, request: AccessRequest | Job | CodeJob) -> Changes:
         """Return what the newest revision of a request or job changed, field by field."""
         return self._transport.get(f"/v1/requests/{request.id}/changes", Changes)
 
