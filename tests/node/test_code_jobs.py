@@ -1,21 +1,23 @@
 """A code job over the wire: submitted, decided, run in the sandbox, held in the airlock, let go or destroyed."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.node.test_evidence import read, signed_anew, written
 
 from jali import evidence
 from jali.wire.person import Role
 from jali_node import keys
 from jali_node.actions.code import run_code
+from jali_node.actions.code.decide_output import expire_outputs
 from jali_node.actions.people.add_person import add_person
 from jali_node.actions.people.create_token import create_token
 from jali_node.sandbox import cell, code
-from jali_node.tables import CodeOutputRow, PopulationRow
+from jali_node.tables import CodeJobRow, CodeOutputRow, PopulationRow
 
 GROUPED = """
 def mean_weight(df, above=0):
@@ -238,3 +240,147 @@ def test_a_changed_output_and_a_card_that_hides_the_end_are_found_by_the_ledger_
     with house.node.database.writing() as session:
         session.execute(update(CodeOutputRow).values(content='{"output":{"kind":"value","value":1}}'))
     assert "is not what was released" in house.get("/v1/ledger/verification", house.owner).json()["reason"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": GROUPED.replace("round(1)", "round(2)")},
+        {"params": {"above": 1}},
+        {"columns": ["weight", "age", "site"]},
+        {"limits": {"wall_s": 61}},
+        {"purpose": "to test something else"},
+    ],
+)
+def test_one_digest_covers_everything_that_runs(house: Any, change: dict[str, Any]) -> None:
+    digests = {submitted(house, **each)["digest"] for each in (change, {"params": {"above": 0}}, {})}
+    assert len(digests) == 3
+
+
+def test_a_number_and_the_text_of_it_are_two_parameters(house: Any) -> None:
+    assert len({submitted(house, params={"above": value})["digest"] for value in (1, 1.0, "1.0", "1", [1], True)}) == 6
+
+
+def test_what_is_not_what_was_approved_does_not_begin(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, updated = submitted(house), submitted(house)
+    for job in (changed, updated):
+        decide(house, job)
+    with house.node.database.writing() as session:
+        row = session.get_one(CodeJobRow, changed["id"])
+        row.form = row.form.replace("round(1)", "round(9)")
+    assert run_code.claim_code(house.node, changed["id"], 1, "test") is False
+    assert "no longer what was approved" in show(house, changed)["reason"]
+    here = code.installed()
+    monkeypatch.setattr(code, "installed", lambda: {**here, "pandas": "99.0"})
+    assert run_code.claim_code(house.node, updated["id"], 1, "test") is False
+    assert f"pandas {here['pandas']}, now 99.0" in show(house, updated)["reason"]
+    assert "code.begun" not in kinds(house)
+
+
+def test_a_machine_whose_sandbox_is_lower_runs_nothing_and_says_both_numbers(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submitted(house)
+    decide(house, job)
+    monkeypatch.setattr(run_code.cell, "tier", lambda: 2)
+    assert work(house) == 0
+    assert (
+        f"a sandbox of tier {code.TIER} and nothing less; this worker's machine reaches 2" in show(house, job)["reason"]
+    )
+    assert "code.begun" not in kinds(house)
+
+
+def test_after_a_worker_s_death_it_runs_again_and_one_output_is_held(house: Any) -> None:
+    job = submitted(house)
+    decide(house, job)
+    assert run_code.claim_code(house.node, job["id"], 1, "dead")
+    assert run_code.waiting_code(house.node) == []
+    with house.node.database.writing() as session:
+        session.get_one(CodeJobRow, job["id"]).lease_until = datetime(2026, 1, 1, tzinfo=UTC)
+    assert run_code.waiting_code(house.node) == [(job["id"], 2)]
+    assert run_code.claim_code(house.node, job["id"], 2, "test")
+    assert run_code.run_code(house.node, job["id"], 1) is False, "the dead one's output is destroyed"
+    assert run_code.run_code(house.node, job["id"], 2)
+    assert run_code.run_code(house.node, job["id"], 2) is False, "one output is held, whatever runs again"
+    assert kinds(house).count("code.begun") == 1
+
+
+def test_what_outlived_no_worker_three_times_is_not_run_a_fourth(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = submitted(house)
+    decide(house, job)
+    for attempt in range(1, run_code.ATTEMPTS_MAX + 2):
+        assert run_code.claim_code(house.node, job["id"], attempt, "dead")
+        with house.node.database.writing() as session:
+            session.get_one(CodeJobRow, job["id"]).lease_until = datetime(2026, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(code, "run", None)
+    assert run_code.run_code(house.node, job["id"], run_code.ATTEMPTS_MAX + 1)
+    assert house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).json()["shape"] == "a failure"
+
+
+def test_what_is_frozen_waits_and_begins_once_it_is_not(house: Any) -> None:
+    job = submitted(house)
+    decide(house, job)
+    house.post("/v1/freezes", {"subject": house.dataset, "reason": "to test"}, house.owner)
+    assert run_code.waiting_code(house.node) == []
+    assert run_code.claim_code(house.node, job["id"], 1, "test") is False
+    house.post(f"/v1/freezes/{house.dataset}/end", {}, house.owner)
+    assert work(house) == 1
+    assert kinds(house).count("code.begun") == 1
+
+
+def test_a_failure_is_an_output_and_its_message_leaves_no_earlier(house: Any) -> None:
+    job, output = held(house, "def job(df):\n    raise KeyError(float(df.weight.max()))")
+    assert output["output"] == {"kind": "failure", "type": "KeyError", "line": 2, "message": "149.9"}
+    assert "149.9" not in json.dumps(show(house, job)) + json.dumps(house.ledger())
+    assert let_go(house, job, output).json()["status"] == "released"
+
+
+def test_an_output_that_nobody_decides_about_is_destroyed_when_its_time_is_over(house: Any) -> None:
+    job, output = held(house)
+    with house.node.database.writing() as session:
+        session.execute(update(CodeOutputRow).values(held_until=datetime.now(UTC)))
+    assert let_go(house, job, output).json()["code"] == "decision_outdated"
+    assert expire_outputs(house.node) == 1
+    assert expire_outputs(house.node) == 0
+    assert show(house, job)["status"] == "destroyed"
+    with house.node.database.reading() as session:
+        assert session.scalars(select(CodeOutputRow.content)).one() == ""
+    assert house.ledger()[-1]["body"]["by"] is None
+
+
+def test_a_revoked_grant_ends_its_holder_s_code_jobs_and_destroys_what_waits(house: Any) -> None:
+    grant = house.grant()["grant"]
+    waiting, (ran, _) = submitted(house), held(house)
+    body = {"reason": "the study is over"}
+    assert house.post(f"/v1/grants/{grant}/revocation", body, house.owner).status_code == 200
+    assert (show(house, waiting)["status"], show(house, ran)["status"]) == ("denied", "cancelled")
+    assert house.get(f"/v1/code-jobs/{ran['id']}/airlock", house.owner).status_code == 404
+    assert kinds(house).count("code.destroyed") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"columns": ["ages"]}, "columns.0", "did you mean age"),
+        ({"source": "def f(df):\n    return here"}, "source", "line 2: here comes from outside"),
+        ({"source": "import os"}, "source", "expected one function"),
+        ({"source": "def f(df):\n    return " + "-" * 50_000 + "1"}, "source", "nested too deeply"),
+        ({"params": {"below": 1}}, "params", "takes above, got below"),
+        ({"params": {"above": [[[[[[[[[[1]]]]]]]]]]}}, None, "nested"),
+        ({"limits": {"wall_s": 100_000}}, "limits.wall_s", "3600"),
+        ({"columns": []}, "columns", "at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anybody_reads_it(
+    house: Any, changes: dict[str, Any], field: str | None, said: str
+) -> None:
+    reply = house.post("/v1/code-jobs", form(house, **changes))
+    assert reply.status_code == 400, reply.text
+    assert said in reply.json()["detail"]
+    assert field is None or reply.json()["field"] == field
+
+
+def test_the_terms_say_what_may_be_imported_in_which_version(house: Any) -> None:
+    terms = house.get("/v1/code-jobs/terms").json()
+    assert {"python", "numpy", "pandas"} <= set(terms["packages"])
+    assert "re" in terms["modules"]
