@@ -74,23 +74,25 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
             expected_batch_size=plan.expected_batch,
         )
         self._randomness = randomness
+        self._sum, self._places = torch.zeros_like(flat, requires_grad=False), dict[Tensor, slice]()
+        self._sums: dict[Tensor, Tensor] = {}
         self.zero_grad()
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Begin a step: nothing is summed yet."""
         super().zero_grad(set_to_none)
         for flat in self.params:
-            flat.grad_sample = flat.new_empty(0)
-            flat.summed_grad = torch.zeros_like(flat, requires_grad=False)
+            flat.grad_sample, flat.summed_grad = flat.new_empty(0), self._sum.zero_()
 
     def take_in(self, parts: list[Part], present: Tensor, places: Places) -> None:
         """Clip rows' gradients and add them to the step's sum; rows that are not `present` add nothing."""
         norms = squared_norms(parts).sqrt_().nan_to_num_(nan=math.inf, posinf=math.inf)  # over infinity the norm is 0
         factors = (self.max_grad_norm * BELOW / norms).clamp_(max=1.0).mul_(present).float()
-        [flat] = self.params
+        if places is not self._places:
+            self._places = places
+            self._sums = {parameter: self._sum[place].view(parameter.shape) for parameter, place in places.items()}
         for part in parts:
-            for parameter, total in part.weighted_sums(factors):
-                flat.summed_grad[places[parameter]].add_(total.reshape(-1))
+            part.add_to(self._sums, factors)
 
     def clip_and_accumulate(self) -> None:
         """Do nothing: `take_in` has clipped and summed, a part of the sample at a time."""
@@ -162,7 +164,7 @@ def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:
 
 def _chunks(positions: NDArray[np.intp], size: int) -> tuple[Tensor, ...]:
     """Divide a sample so that no chunk holds more than `size` rows; an empty one has no chunks."""
-    return torch.from_numpy(positions).split(size) if len(positions) else ()
+    return torch.split(torch.from_numpy(positions), size) if len(positions) else ()
 
 
 def values_per_row(model: nn.Module) -> int:

@@ -7,15 +7,14 @@ as an LSTM's do, has the sum of its steps' gradients, which is that of one layer
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from opacus.grad_sample import GradSampleModule
 from opacus.layers.dp_rnn import RNNLinear
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from jali_node.training.layers import Embedding
 
@@ -26,6 +25,8 @@ BLOCK = 64
 SAMPLERS: dict[type[nn.Module], Callable[..., dict[nn.Parameter, Tensor]]] = GradSampleModule.GRAD_SAMPLERS
 KNOWN = {*SAMPLERS, Embedding, RNNLinear}
 Pass = tuple[nn.Module, Tensor, Tensor]
+Sums = Mapping[Tensor, Tensor]
+"""For each parameter the sum of rows' clipped gradients so far, in its shape."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class LinearPart:
         """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
         return _of_linear([self])
 
-    def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""
-        blame = _finite(self.blame).mul_(factors.unsqueeze(1))
-        yield self.layer.weight, blame.t() @ _finite(self.shown)
+    def add_to(self, sums: Sums, factors: Tensor) -> None:
+        """Add factor times gradient to each parameter's sum. A factor of 0 leaves no trace of its row."""
+        blame = _finite(self.blame).t()
+        sums[self.layer.weight].addmm_(blame * factors, _finite(self.shown))
         if self.layer.bias is not None:
-            yield self.layer.bias, blame.sum(0)
+            sums[self.layer.bias].addmv_(blame, factors)
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class SampledPart:
         squared = torch.stack([_squared(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
         return squared.masked_fill_(squared > ORDINARY, math.inf)
 
-    def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield for each parameter the sum of factor times gradient. A factor of 0 leaves no trace of its row."""
+    def add_to(self, sums: Sums, factors: Tensor) -> None:
+        """Add factor times gradient to each parameter's sum. A factor of 0 leaves no trace of its row."""
         for parameter, gradient in self.gradients.items():
-            yield parameter, (factors @ _finite(gradient.flatten(1))).view(parameter.shape)
+            sums[parameter].view(-1).addmv_(_finite(gradient.flatten(1)).t(), factors)
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,10 @@ class EmbeddingPart:
         squared = (same * (blame @ blame.mT)).sum((1, 2)).clamp(min=0.0)
         return squared.masked_fill_(squared > ORDINARY, math.inf)
 
-    def weighted_sums(self, factors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the table's sum of factor times gradient. A factor of 0 leaves no trace of its row."""
+    def add_to(self, sums: Sums, factors: Tensor) -> None:
+        """Add factor times gradient to the table's sum. A factor of 0 leaves no trace of its row."""
         blame = _finite(self.blame).mul_(factors.view(-1, 1, 1))
-        total = torch.zeros_like(self.layer.weight, requires_grad=False)
-        yield self.layer.weight, total.index_add_(0, self.ids.reshape(-1), blame.flatten(0, 1))
+        sums[self.layer.weight].index_add_(0, self.ids.reshape(-1), blame.flatten(0, 1))
 
 
 Part = LinearPart | EmbeddingPart | SampledPart
@@ -93,16 +93,23 @@ Part = LinearPart | EmbeddingPart | SampledPart
 def squared_norms(parts: Sequence[Part]) -> Tensor:
     """Return each row's squared gradient norm over all layers, shape (rows,), as doubles; it may not be finite."""
     linear = [part for part in parts if isinstance(part, LinearPart)]
-    others = [part.squared_norms() for part in parts if not isinstance(part, LinearPart)]
-    return torch.stack([*others, _of_linear(linear)] if linear else others).sum(0)
+    squared = [part.squared_norms() for part in parts if not isinstance(part, LinearPart)]
+    if linear:
+        squared.append(_of_linear(linear))
+    return squared[0] if len(squared) == 1 else torch.stack(squared).sum(0)
 
 
 def _of_linear(parts: Sequence[LinearPart]) -> Tensor:
-    """Return the squared norms over several Linear layers at once."""
-    shown = torch.stack([_norms(part.shown) for part in parts]).double().square_()
-    blame = torch.stack([_norms(part.blame) for part in parts]).double().square_()
-    beyond = (torch.maximum(shown, blame) > ORDINARY).any(0)
-    shown += torch.tensor([[part.layer.bias is not None] for part in parts])
+    """Return the squared norms over several Linear layers at once: few operations, whatever their number."""
+    values = [*(part.shown for part in parts), *(part.blame for part in parts)]
+    squared = torch.stack([_norms(each) for each in values]).double().square_()
+    beyond = (squared > ORDINARY).any(0)
+    shown, blame = squared.chunk(2)
+    with_bias = [at for at, part in enumerate(parts) if part.layer.bias is not None]
+    if len(with_bias) == len(parts):
+        shown.add_(1)
+    elif with_bias:
+        shown[with_bias] += 1
     return shown.mul_(blame).sum(0).masked_fill_(beyond, math.inf)
 
 
@@ -127,7 +134,8 @@ class Recorder:
         owned = [id(parameter) for layer in self._layers for parameter in layer.parameters(recurse=False)]
         if len(set(owned)) < len(owned):
             raise ValueError("expected layers with parameters of their own, got shared ones")
-        self._hooks: list[RemovableHandle] = [layer.register_forward_hook(self._note) for layer in self._layers]
+        for layer in self._layers:
+            layer.forward = self._noting(layer)  # a hook would take three times as long
 
     def parts(self, features: Tensor, loss: Callable[[Tensor], Tensor]) -> list[Part]:
         """Return every layer's gradients for each row.
@@ -140,24 +148,37 @@ class Recorder:
         losses = loss(self._model(features))
         if losses.shape != (len(features),):
             raise ValueError(f"expected a loss for each of {len(features)} rows, got shape {tuple(losses.shape)}")
-        once = [id(layer) for layer, *_ in self._passes if not isinstance(layer, RNNLinear)]
-        many = {id(layer) for layer, *_ in self._passes if isinstance(layer, RNNLinear)}
-        if sorted([*once, *many]) != sorted(id(layer) for layer in self._layers):
-            raise ValueError(f"expected {len(self._layers)} layers to run once each, got {len(self._passes)} passes")
+        self._refuse_unless_once()
         outputs = [output for *_, output in self._passes]
         blames = torch.autograd.grad(losses, outputs, torch.ones_like(losses), materialize_grads=True)
         passes, self._passes = self._passes, []
         return _parts([(layer, shown, blame) for (layer, shown, _), blame in zip(passes, blames, strict=True)])
 
+    def _refuse_unless_once(self) -> None:
+        ran = [layer for layer, *_ in self._passes]
+        if ran == self._layers:
+            return
+        once = [id(layer) for layer in ran if not isinstance(layer, RNNLinear)]
+        many = {id(layer) for layer in ran if isinstance(layer, RNNLinear)}
+        if sorted([*once, *many]) != sorted(id(layer) for layer in self._layers):
+            raise ValueError(f"expected {len(self._layers)} layers to run once each, got {len(ran)} passes")
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+        for layer in self._layers:
+            del layer.forward
 
-    def _note(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        self._passes.append((layer, inputs[0].detach(), output))
+    def _noting(self, layer: nn.Module) -> Callable[[Tensor], Tensor]:
+        forward = layer.forward
+
+        def noting(shown: Tensor) -> Tensor:
+            output: Tensor = forward(shown)
+            self._passes.append((layer, shown.detach(), output))
+            return output
+
+        return noting
 
 
 def _parts(passes: list[Pass]) -> list[Part]:
@@ -199,8 +220,8 @@ def _norms(values: Tensor) -> Tensor:
     So many squares and their sum round by less than 2^-18 of it, so the norm by less than 2^-19. A block that overflows
     is far beyond `ORDINARY`; one that underflows counts nowhere.
     """
-    if values.shape[1] <= BLOCK:
-        return torch.linalg.vector_norm(values, dim=1)
-    if values.shape[1] % BLOCK == 0:
-        values = torch.linalg.vector_norm(values.unflatten(1, (-1, BLOCK)), dim=2)
-    return torch.linalg.vector_norm(values, dim=1, dtype=torch.float64)
+    rows, width = values.shape
+    if width > BLOCK and width % BLOCK == 0:
+        values = torch.linalg.vector_norm(values.reshape(rows, -1, BLOCK), dim=2)
+    norms: Tensor = torch.linalg.vector_norm(values, dim=1, dtype=None if width <= BLOCK else torch.float64)
+    return norms

@@ -110,7 +110,8 @@ class MaxPool2d(nn.MaxPool2d):
     def forward(self, input: Tensor) -> Tensor:
         """Return the same numbers, with the same gradients, as in any other order."""
         channels_last = input.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
-        return super().forward(channels_last)
+        largest: Tensor = super().forward(channels_last)
+        return largest
 
 
 class Embedding(nn.Embedding):
