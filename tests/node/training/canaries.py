@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import nn
 
+from jali.wire.targets import Loss
 from jali_node.training import engine
+from jali_node.training.gradients import Recorder
 from jali_node.training.layers import Embedding
+from jali_node.training.losses import losses_of
 from jali_node.training.plan import TrainingPlan
+from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
 
 CANARIES = 1_000_000
@@ -124,3 +128,35 @@ def _one_chunk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(engine, "CHUNK_VALUES", 2**60)
         yield
+
+
+HOSTILE = np.array(
+    [0.0, 1.0, -1.0, 1e-45, 1e-30, 1e-20, 1e6, 1e11, -1e12, -1e15, 1e20, 1e25, 1e30, 3e38, np.inf, -np.inf, np.nan],
+    np.float32,
+)
+"""What no column can hold after it was scaled; the clip norm holds even so."""
+
+
+def most_of_one_row(clip: float, scale: float, rows: int) -> float:
+    """Return the largest contribution of a hostile row to a step, in clip norms; infinity where it is no number.
+
+    Args:
+        clip: the norm.
+        scale: of the weights.
+        rows: how many are tried, the same ones each time.
+    """
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+    torch.manual_seed(1)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=scale)
+    plan = TrainingPlan(1, 1, 1, 1.0, 1.0, clip, 1.0, 1.0)
+    tried = np.random.default_rng(1).choice(HOSTILE, (rows, 1, 4))
+    norms = []
+    with Recorder(model) as recorder:
+        flat, places = engine._flattened(model)
+        for row in torch.from_numpy(tried):
+            optimizer = engine.ClippingOptimizer(flat, plan, Randomness())
+            parts = recorder.parts(row, losses_of(Loss.SQUARED, torch.zeros(1), 1))
+            optimizer.take_in(parts, torch.ones(1).bool(), places)
+            norms.append(float(flat.summed_grad.double().norm()) / clip)  # type: ignore[attr-defined]
+    return max(math.inf if math.isnan(norm) else norm for norm in norms)

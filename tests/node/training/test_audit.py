@@ -16,7 +16,7 @@ from torch import nn
 from jali.wire.money import from_fixed, to_fixed
 from jali_node.ledger import training_price
 from jali_node.ledger.terms import terms_for
-from jali_node.training import engine
+from jali_node.training import engine, gradients
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
@@ -91,6 +91,29 @@ def test_the_audit_catches_noise_that_is_drawn_once_for_all_steps(monkeypatch: p
     once = Randomness().normals(canaries.CANARIES)
     monkeypatch.setattr(Randomness, "normals", lambda self, count: once.copy())
     assert not played(4.0, steps=3).noise_is_as_charged()
+
+
+NORMS = [(1e-6, 1e-12), (1e-6, 1.0), (1.0, 1e-6), (1.0, 1e4)]
+"""Clip norms, and scales of the weights."""
+
+
+def test_no_hostile_row_counts_more_than_the_clip_norm_and_none_less_than_a_number() -> None:
+    assert max(canaries.most_of_one_row(*each, rows=100) for each in NORMS) <= 1
+
+
+@pytest.mark.slow
+def test_none_of_many_hostile_rows_counts_more_than_the_clip_norm() -> None:
+    assert max(canaries.most_of_one_row(*each, rows=5000) for each in NORMS) <= 1
+
+
+def test_the_audit_catches_a_row_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "_finite", torch.clone)
+    assert canaries.most_of_one_row(1.0, 1.0, rows=50) == math.inf
+
+
+def test_the_audit_catches_factors_too_small_for_their_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "ORDINARY", math.inf)
+    assert canaries.most_of_one_row(1e-6, 1e-12, rows=300) > 1
 
 
 def synthetic_visits(count: int, seed: int) -> Rows:
