@@ -15,6 +15,7 @@ from jali.wire.budget import PopulationBudget
 from jali.wire.changes import Changes
 from jali.wire.dataset import Dataset
 from jali.wire.discussion import CommentForm, Remark
+from jali.wire.jobs.code import CodeJob
 from jali.wire.jobs.train import Job, JobStatus
 from jali.wire.ledger import LedgerPage
 from jali.wire.node import NodeInfo
@@ -96,6 +97,18 @@ class Desk:
     def decide_job(self, job: Job, outcome: JobStatus, reason: str) -> Job:
         """Approve or deny a job as it was read."""
         return self._owner.decide_job(job, outcome, reason)
+
+    def code_jobs(self) -> list[CodeJob]:
+        """Return all code jobs, the newest first."""
+        return self._owner.code_jobs() if "job:code" in self.node.capabilities else []
+
+    def code_job(self, job_id: str) -> CodeJob:
+        """Return one code job as it is now.
+
+        Raises:
+            UnknownResource: there is none.
+        """
+        return self._transport.get(f"/v1/code-jobs/{checked_id(job_id)}", CodeJob)
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return a dataset's card."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jali.wire.budget import Window
+from jali.wire.dataset import PromiseEnd
 from jali.wire.freeze import Freeze
 from jali_portal import words
 
@@ -54,6 +55,24 @@ TRAINING_IS_IDEALISED = (
 APPROVED = (
     "Approved. The whole price is set aside; each round is charged when it begins, and what is not used is freed."
 )
+CODE_APPROVED = "Approved. A worker of the node runs it once; its output then waits here for a person."
+CODE_ENDS_PROMISE = (
+    "This leaves the promise: no epsilon covers what the code gives back. With the first output that is released, the "
+    "promise to all people of this population ends, for every table about them, and the cards say so from then on."
+)
+CODE_RUNS = (
+    "It runs in the sandbox at the highest tier, without files, network or other programs, and is given these columns "
+    "and nothing else. If anything of this differs when it is to run, the node refuses it."
+)
+CODE_TRIED = "What it gave there is its author's word; nobody else has run it. Mock rows tell nothing about the data."
+AIRLOCK_CHECKS = (
+    "Checks find what is careless, not what is clever: numbers can be made to spell rows. Release what you understand, "
+    "and whose every number you can explain."
+)
+OUTPUT_REASON = "This needs a reason: the asker reads it, and so do auditors."
+OUTPUT_RELEASED = "Released. The asker can take it, and the ledger says where the promise ended."
+OUTPUT_DESTROYED = "Destroyed. Nothing of it is kept, and the asker reads your reason."
+OUTPUT_FIRST_OF_TWO = "Recorded. Another owner or reviewer must agree before it leaves."
 DENIED = "Denied. The asker reads your reason."
 CHANGES_ASKED = "Changes are asked for. The asker reads your words, and resubmits or answers."
 COMMENTED = "Your comment is there for the asker to read."
@@ -197,9 +216,14 @@ _ENTRIES = {
     "spend.committed": "Answer released",
     "spend.freed": "Cost given back, nothing was read",
     "spend.settled": "Charged without an answer",
-    "job.submitted": "Training requested",
-    "job.decided": "Training decided",
-    "job.ended": "Training ended",
+    "job.submitted": "Job requested",
+    "job.decided": "Job decided",
+    "job.ended": "Job ended",
+    "code.begun": "Code run begun, which no epsilon covers",
+    "code.released": "Output released without a guarantee: the promise ended",
+    "code.destroyed": "Output of code destroyed",
+    "dataset.code_allowed": "Code jobs turned on for a dataset",
+    "dataset.code_forbidden": "Code jobs turned off for a dataset",
 }
 
 
@@ -348,8 +372,14 @@ def granted(epsilon: float, days: int, refresh_days: int | None = None) -> str:
     )
 
 
-def promise(units: int, unit: str, cap: float, delta: float, window: Window | None = None) -> str:
+def promise(
+    units: int, unit: str, cap: float, delta: float, window: Window | None = None, ended: PromiseEnd | None = None
+) -> str:
     """Say what a population's account promises: for all time, or for each window, and what that does not bound."""
+    if ended is not None:
+        return (
+            f"Some {units:,} {unit}s. T{ended.describe()[1:]}. The cap bounds what statistics and training add to that."
+        )
     about = f"Some {units:,} {unit}s."
     within = f"stays within {words.epsilon(cap)}, up to a chance of {words.small(delta)}"
     if window is None:

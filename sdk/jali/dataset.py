@@ -292,6 +292,8 @@ class RemoteDataset(View[NoisyFigure, NoisyTable]):
         """
         from jali.code import job
 
+        if "job:code" not in self._remote.info.capabilities:
+            raise errors.NotOffered(f"{self._remote.info.name} runs no code")
         limits = job.limited(wall_s=wall_s, memory_mb=memory_mb, output_bytes=output_bytes)
         return job.submitted(self._remote, self._code_form(fn, columns, purpose, params, mock, limits))
 

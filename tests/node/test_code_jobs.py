@@ -19,8 +19,7 @@ from jali_node.actions.people.create_token import create_token
 from jali_node.sandbox import cell, code
 from jali_node.tables import CodeJobRow, CodeOutputRow, PopulationRow
 
-GROUPED = """
-def mean_weight(df, above=0):
+GROUPED = """def mean_weight(df, above=0):
     return df[df.age >= above].groupby("site", observed=True).weight.agg(["mean", "count"]).round(1)
 """
 pytestmark = pytest.mark.skipif(cell.tier() < code.TIER, reason=f"this machine's sandbox does not reach {code.TIER}")
@@ -364,6 +363,9 @@ def test_a_revoked_grant_ends_its_holder_s_code_jobs_and_destroys_what_waits(hou
         ({"columns": ["ages"]}, "columns.0", "did you mean age"),
         ({"source": "def f(df):\n    return here"}, "source", "line 2: here comes from outside"),
         ({"source": "import os"}, "source", "expected one function"),
+        ({"source": "\ndef f(df):\n    return 1"}, "source", "on the first line"),
+        ({"source": "def f(df):\n    return 1  # \u202e"}, "source", "line 2: it holds the invisible character U+202E"),
+        ({"source": "def f(df):\n    \u0430ge = 1\n    return 1"}, "source", "letters beyond ASCII"),
         ({"source": "def f(df):\n    return " + "-" * 50_000 + "1"}, "source", "nested too deeply"),
         ({"params": {"below": 1}}, "params", "takes above, got below"),
         ({"params": {"above": [[[[[[[[[[1]]]]]]]]]]}}, None, "nested"),

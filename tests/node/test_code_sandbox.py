@@ -19,8 +19,7 @@ COLUMNS = (
 ROWS: dict[str, Any] = {"age": np.arange(50.0), "name": np.array([f"person {i}" for i in range(50)], dtype=object)}
 TRIED = TryOut(rows=1, mock="public", shape="one value", output="1", digest="0" * 64, packages={})
 needs_the_sandbox = pytest.mark.skipif(cell.tier() < code.TIER, reason=f"the sandbox does not reach {code.TIER}")
-REACH = """
-def job(df):
+REACH = """def job(df):
     import json
     modules = json.decoder.scanner.re.enum.sys.modules
     sys, os, io, ctypes = (modules[name] for name in ("sys", "os", "io", "ctypes"))
@@ -97,8 +96,7 @@ def test_what_it_prints_goes_nowhere() -> None:
     assert found == Value(value="printed")
 
 
-WRITES = """
-def job(df):
+WRITES = """def job(df):
     import json
     os = json.decoder.scanner.re.enum.sys.modules['os']
     reply = {reply}
@@ -131,8 +129,7 @@ def test_one_forged_reply_is_no_more_than_an_output_that_waits_for_a_person() ->
 
 @needs_the_sandbox
 def test_an_encoder_that_it_has_changed_is_read_as_strictly() -> None:
-    source = """
-def job(df):
+    source = """def job(df):
     import json
     modules = json.decoder.scanner.re.enum.sys.modules
     modules['jali_node.sandbox.code_task'].called = None

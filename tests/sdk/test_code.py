@@ -56,6 +56,7 @@ def test_a_function_is_tried_here_on_mock_rows_and_sees_its_columns_alone(visits
         (pd.DataFrame.describe, "", ""),
         ("def f(df):\n    import os\n    return os.environ", "", "line 2: os is not loaded in the sandbox"),
         ("def f(df)\n    return 1", "", "it is not Python"),
+        ("\n# above it\ndef f(df):\n    return here", "", "the text, line 4: here comes from outside"),
     ],
 )
 def test_what_does_not_stand_on_its_own_is_refused_and_the_line_is_named(

@@ -91,6 +91,8 @@ def empty(headline: str, explanation: str) -> None:
 def badge(text: str) -> str:
     """Return a status with its colour; the text says it too."""
     kinds = {"Waiting": "waiting", "Granted": "granted", "Done": "granted", "Denied": "denied", "Overdue": "denied",
+             "Output waits": "waiting",
+             "Released": "granted",
              "Open": "granted", "Frozen": "waiting", "Revoked": "denied"}  # fmt: skip
     kind = kinds.get(text, "neutral")
     return f'<span class="j-badge j-{kind}">{escape(text)}</span>'
@@ -143,6 +145,16 @@ def checks(lines: Iterable[tuple[bool, str]]) -> None:
         f'<li><span class="j-badge j-{"granted" if fine else "waiting"}">{"Fine" if fine else "Look"}</span>'
         f"<span>{escape(text)}</span></li>"
         for fine, text in lines
+    )
+    show(f'<ul class="j-checks">{rows}</ul>')
+
+
+def levels(lines: Iterable[tuple[str, str, str]]) -> None:
+    """Draw what was found in an output: a level, the same in a word, and what was found."""
+    kinds = {"pass": "granted", "warn": "waiting", "fail": "denied"}
+    rows = "".join(
+        f'<li><span class="j-badge j-{kinds[level]}">{escape(word)}</span><span>{escape(text)}</span></li>'
+        for level, word, text in lines
     )
     show(f'<ul class="j-checks">{rows}</ul>')
 

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 import streamlit as st
 
 from jali import errors
+from jali.wire.jobs.code import CodeJob
 from jali.wire.jobs.train import Job
 from jali.wire.request import AccessRequest
 from jali_portal import wording
@@ -17,9 +18,10 @@ from jali_portal.viewmodels.checks import Check
 
 SUMMARY, CHANGES, DISCUSSION = "Summary and checks", "Changes", "Discussion"
 COMMENT_CHARS = 4000
+Wish = AccessRequest | Job | CodeJob
 
 
-def draw(desk: "DeskNow", wish: AccessRequest | Job, summary: Callable[[], None], now: datetime, zone: tzinfo) -> None:
+def draw(desk: "DeskNow", wish: Wish, summary: Callable[[], None], now: datetime, zone: tzinfo) -> None:
     """Draw the tabs of a request or job.
 
     Args:
@@ -49,7 +51,7 @@ def checks(found: tuple[Check, ...]) -> None:
         markup.quiet(wording.CHECKS_INFORM)
 
 
-def _changes(desk: Desk, wish: AccessRequest | Job) -> None:
+def _changes(desk: Desk, wish: Wish) -> None:
     with st.container(border=True):
         if wish.revision == 1:
             markup.empty("Nothing has changed", "This is the first revision.")
@@ -62,11 +64,14 @@ def _changes(desk: Desk, wish: AccessRequest | Job) -> None:
         markup.section(found.title)
         if found.rows:
             markup.table(found.heads, found.rows)
-        else:
+        for name, lines in found.texts:
+            markup.section(name, 3)
+            markup.listing(lines)
+        if not found.rows and not found.texts:
             markup.quiet("The two are the same.")
 
 
-def _discussion(desk: "DeskNow", wish: AccessRequest | Job, now: datetime, zone: tzinfo) -> None:
+def _discussion(desk: "DeskNow", wish: Wish, now: datetime, zone: tzinfo) -> None:
     mine = desk()
     with st.container(border=True):
         for line in talk.lines(mine.discussion(wish.id), now, zone, mine.me.id):
@@ -83,7 +88,7 @@ def _discussion(desk: "DeskNow", wish: AccessRequest | Job, now: datetime, zone:
             st.form_submit_button("Comment", on_click=_say, args=(desk, wish, key))
 
 
-def _say(desk: "DeskNow", wish: AccessRequest | Job, key: str) -> None:
+def _say(desk: "DeskNow", wish: Wish, key: str) -> None:
     text = str(st.session_state.get(key) or "").strip()
     if not text:
         outcome = Outcome(False, wording.COMMENT_EMPTY)

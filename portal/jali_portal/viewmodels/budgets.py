@@ -129,7 +129,9 @@ def _purse(facts: Facts, population: PopulationBudget, now: datetime, zone: tzin
     return Purse(
         id=population.id,
         name=population.name,
-        about=wording.promise(population.units, population.unit, money.cap, money.delta, money.window),
+        about=wording.promise(
+            population.units, population.unit, money.cap, money.delta, money.window, money.promise_ended
+        ),
         stopped=facts.stopped(population.account, now, zone),
         slices=_slices(population, account),
         figures=_figures(population),

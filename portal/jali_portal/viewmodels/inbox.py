@@ -1,14 +1,16 @@
 """The queue: what waits, what was decided, and how long the oldest has waited."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
+from jali.wire.jobs.code import CodeJob, CodeStatus
 from jali.wire.jobs.train import Job
 from jali.wire.request import AccessRequest, Approval, RequestKind, RequestStatus
 from jali_portal import words
-from jali_portal.viewmodels import training
+from jali_portal.viewmodels import code, training
 
 
 class Shown(StrEnum):
@@ -100,7 +102,7 @@ class Filter:
 
 
 KINDS = {RequestKind.ACCESS: "Access", RequestKind.BUDGET: "Budget", RequestKind.QUESTION: "Question"}
-TRAINING = "Training"
+TRAINING, CODE = "Training", "Code"
 
 
 def of_access(request: AccessRequest) -> Wish:
@@ -119,6 +121,18 @@ def of_job(job: Job) -> Wish:
     return Wish(
         job.id, TRAINING, job.person_name, job.project_name, job.dataset_name, job.quote.price,
         job.created_at, job.decided_at, status, training.STATUS[job.status], job.answer_by,
+    )  # fmt: skip
+
+
+def of_code(job: CodeJob) -> Wish:
+    """Return a code job as the inbox knows it: one whose output waits does so for a person again."""
+    same = {status.value for status in RequestStatus}
+    status = RequestStatus(job.status.value) if job.status.value in same else RequestStatus.GRANTED
+    if job.status is CodeStatus.HELD:
+        status = RequestStatus.SUBMITTED
+    return Wish(
+        job.id, CODE, job.person_name, job.project_name, job.dataset_name, math.inf, job.created_at, job.decided_at,
+        status, code.STATUS[job.status], job.answer_by if job.status.is_open else None,
     )  # fmt: skip
 
 
@@ -191,7 +205,7 @@ def _row(wish: Wish, now: datetime) -> Row:
         person=wish.person,
         project=wish.project,
         dataset=wish.dataset,
-        asked=words.epsilon(wish.epsilon),
+        asked=words.epsilon(wish.epsilon) if math.isfinite(wish.epsilon) else "no ε covers it",
         age=words.age(since, now) + (due if wish.status.is_open else " ago"),
         status="Overdue" if late else wish.said,
         waits=waits,

@@ -95,7 +95,9 @@ def account_card(population: PopulationBudget, account: Account | None, now: dat
     share = account.share_left if account is not None else budget.left / budget.cap
     return AccountCard(
         name=population.name,
-        about=wording.promise(population.units, population.unit, budget.cap, budget.delta, budget.window),
+        about=wording.promise(
+            population.units, population.unit, budget.cap, budget.delta, budget.window, budget.promise_ended
+        ),
         share_left=share,
         figures=(
             ("Left", words.share(share)),

@@ -8,6 +8,8 @@ from datetime import datetime, tzinfo
 from jali.wire.changes import Change, Changes
 from jali.wire.discussion import Happened, Remark
 from jali_portal import words
+from jali_portal.viewmodels.code import Line as TextLine
+from jali_portal.viewmodels.code import compared
 
 DID = {
     Happened.FILED: "asked",
@@ -36,11 +38,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Differences:
-    """Two revisions side by side: a field, what it was, what it is."""
+    """Two revisions side by side: a field, what it was, what it is. Longer texts stand by themselves, by line."""
 
     title: str
     heads: tuple[str, str, str]
     rows: tuple[tuple[str, str, str], ...]
+    texts: tuple[tuple[str, tuple[TextLine, ...]], ...] = ()
 
 
 def lines(remarks: Iterable[Remark], now: datetime, zone: tzinfo, me: str) -> tuple[Line, ...]:
@@ -54,7 +57,10 @@ def differences(found: Changes) -> Differences:
     return Differences(
         title=f"{many} from revision {found.before} to {found.after}",
         heads=("Field", f"Revision {found.before}", f"Revision {found.after}"),
-        rows=tuple(_row(change) for change in found.changes),
+        rows=tuple(_row(change) for change in found.changes if not _is_text(change)),
+        texts=tuple(
+            (_named(change), compared(change.before, change.after)) for change in found.changes if _is_text(change)
+        ),
     )
 
 
@@ -71,7 +77,18 @@ def _who(remark: Remark, me: str) -> str:
 def _row(change: Change) -> tuple[str, str, str]:
     before = "(not there)" if change.what == "added" else _whole(change.before)
     after = "(gone)" if change.what == "removed" else _whole(change.after)
-    return change.field.replace("_", " ").replace(".", " › "), before, after
+    return _named(change), before, after
+
+
+def _named(change: Change) -> str:
+    return change.field.replace("_", " ").replace(".", " › ")
+
+
+def _is_text(change: Change) -> bool:
+    """Say whether a change is best read line by line."""
+    return (
+        all(isinstance(value, str) for value in (change.before, change.after)) and "\n" in change.before + change.after
+    )
 
 
 def _whole(value: object) -> str:

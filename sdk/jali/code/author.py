@@ -92,10 +92,9 @@ def source_of(fn: Code) -> Source:
         NotTransportable: it is not known.
     """
     if isinstance(fn, Path) or (isinstance(fn, str) and fn.endswith(".py") and "\n" not in fn):
-        return Source(Path(fn).read_text(encoding="utf-8"), str(fn), 1)
+        return _whole(Path(fn).read_text(encoding="utf-8"), Path(fn).name)
     if isinstance(fn, str):
-        text = textwrap.dedent(fn)
-        return Source(text.strip("\n") + "\n", "the text", 1 + len(text) - len(text.lstrip("\n")))
+        return _whole(textwrap.dedent(fn), "the text")
     name = getattr(fn, "__name__", type(fn).__name__)
     if not inspect.isfunction(fn) or name == "<lambda>":
         raise errors.NotTransportable(
@@ -108,7 +107,14 @@ def source_of(fn: Code) -> Source:
         raise errors.NotTransportable(
             f"the source of {name} is not known: define it in a file or a notebook's cell, or give its text"
         ) from None
-    return Source(textwrap.dedent("".join(lines)), file, max(first, 1))
+    return Source(textwrap.dedent("".join(lines)).rstrip() + "\n", file, max(first, 1))
+
+
+def _whole(text: str, file: str) -> Source:
+    """Return a text without the empty lines and comments above its function."""
+    lines = text.splitlines(keepends=True)
+    above = next((place for place, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    return Source("".join(lines[above:]), file, above + 1)
 
 
 def checked(source: Source) -> Function:

@@ -5,7 +5,10 @@ This keeps honest authors from surprises and tells reviewers what they read. It 
 
 import ast
 import builtins
+import io
 import symtable
+import tokenize
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,18 +70,35 @@ def read(source: str) -> Function:
     """
     if len(source) > SOURCE_MAX:
         raise SourceRefused(1, f"expected at most {SOURCE_MAX:,} characters, got {len(source):,}")
+    _refuse_what_hides(source)
     try:
         tree = ast.parse(source)
+        _refuse_lookalikes(source)
         function = _only(tree)
         packages = tuple(dict.fromkeys((*ALWAYS, *_imported(function))))
         _refuse_names_from_outside(function)
     except SyntaxError as error:
         raise SourceRefused(error.lineno or 1, f"it is not Python: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
+    except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         if isinstance(error, SourceRefused):
             raise
         raise SourceRefused(1, "it cannot be read, or is nested too deeply") from None
     return _function(function, packages)
+
+
+def _refuse_what_hides(source: str) -> None:
+    """Refuse characters that make a text look other than it runs (Boucher and Anderson 2021, Trojan Source)."""
+    for number, line in enumerate(source.split("\n"), 1):
+        for sign in line:
+            if sign != "\t" and unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp"):
+                raise SourceRefused(number, f"it holds the invisible character U+{ord(sign):04X}: take it out")
+
+
+def _refuse_lookalikes(source: str) -> None:
+    """Refuse names in other letters than ASCII's: some look the same and are not."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NAME and not token.string.isascii():
+            raise SourceRefused(token.start[0], f"the name {token.string} has letters beyond ASCII: rename it")
 
 
 def _only(tree: ast.Module) -> ast.FunctionDef:
@@ -91,6 +111,8 @@ def _only(tree: ast.Module) -> ast.FunctionDef:
         raise SourceRefused(line, f"expected one function, got {len(tree.body)}; define others inside of it")
     [function] = tree.body
     assert isinstance(function, ast.FunctionDef)  # noqa: S101 - others were refused above
+    if function.lineno != 1 and not function.decorator_list:
+        raise SourceRefused(1, "expected the function on the first line, so that lines are counted alike everywhere")
     if function.decorator_list:
         raise SourceRefused(function.decorator_list[0].lineno, "a decorator comes from outside: take it off")
     given = function.args

@@ -4,7 +4,7 @@ import streamlit as st
 
 from jali_portal.app import visit
 from jali_portal.components import dead_letters, markup, queue
-from jali_portal.viewmodels.inbox import Shown, inbox, of_access, of_job
+from jali_portal.viewmodels.inbox import Shown, inbox, of_access, of_code, of_job
 
 LABELS = {
     Shown.WAITING: "Waiting",
@@ -22,7 +22,7 @@ shown = st.segmented_control(
     "Show", list(Shown), default=Shown.WAITING, required=True, format_func=LABELS.__getitem__, key="show",
     bind="query-params", label_visibility="collapsed",
 )  # fmt: skip
-wishes = [*map(of_access, desk.requests()), *map(of_job, desk.jobs())]
+wishes = [*map(of_access, desk.requests()), *map(of_job, desk.jobs()), *map(of_code, desk.code_jobs())]
 chosen = queue.filters(wishes)
 page = inbox(wishes, Shown(shown or Shown.WAITING), visit.now(), chosen)
 with figures:
