@@ -6,6 +6,7 @@ another process. Opacus' own secure mode needs torchcsprng, which no longer inst
 
 import math
 import os
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from numpy.typing import NDArray
 
 _BITS, _FIRST = 53, 8
-_AT_ONCE = 2**15
-"""So many normal draws cost little more than a few."""
+_AT_ONCE, _UNITS_AT_ONCE, _SAMPLES_AT_ONCE = 2**15, 2**18, 16
+"""So many normal draws cost little more than a few, and so many units' bytes; no more samples are kept than this."""
 _TWO_PI = 2 * math.pi
 
 
@@ -25,6 +26,8 @@ class Randomness:
         self._process = os.getpid()
         self._cipher = Cipher(algorithms.ChaCha20(os.urandom(32), bytes(16)), mode=None).encryptor()
         self._ready: NDArray[np.float64] = np.empty(0)
+        self._samples_of: tuple[int, float] = (0, 0.0)
+        self._samples: list[NDArray[np.intp]] = []
 
     def normals(self, count: int) -> NDArray[np.float64]:
         """Return independent standard normal draws, each handed out once."""
@@ -52,19 +55,32 @@ class Randomness:
     def sample(self, units: int, rate: float) -> NDArray[np.intp]:
         """Return the positions of a Poisson sample: each unit on its own with probability `rate`, never above it.
 
+        Several are drawn at once, and each is handed out once.
+        """
+        if self._samples_of != (units, rate) or not self._samples:
+            self._samples_of, self._samples = (units, rate), self._drawn_samples(units, rate)
+        self._refuse_if_copied()
+        return self._samples.pop()
+
+    def _drawn_samples(self, units: int, rate: float) -> list[NDArray[np.intp]]:
+        """Return samples, at least one.
+
         Each unit has a whole number below 2^53, and takes part where that is below `rate * 2^53`. Its first 8 bits
         decide for almost all; the other 45 are drawn for those where they are equal to the limit's.
         """
         limit = math.floor(rate * 2**_BITS)
         first, others = divmod(limit, 2 ** (_BITS - _FIRST))
         if first >= 2**_FIRST:
-            return np.arange(units)
-        drawn = np.frombuffer(self._bytes(units), dtype=np.uint8)
+            return [np.arange(units)]
+        times = min(max(1, _UNITS_AT_ONCE // max(1, units)), _SAMPLES_AT_ONCE)
+        drawn = np.frombuffer(self._bytes(times * units), dtype=np.uint8)
         candidates = np.flatnonzero(drawn <= first)
         undecided = np.flatnonzero(drawn[candidates] == first)
         chosen = np.ones(len(candidates), np.bool_)
         chosen[undecided] = self._integers(len(undecided)) >> np.uint64(_FIRST) < others
-        return candidates[chosen]
+        found = candidates[chosen]
+        ends = np.searchsorted(found, np.arange(times + 1) * units)
+        return [found[start:end] - at * units for at, (start, end) in enumerate(pairwise(ends))]
 
     def seed(self) -> int:
         """Return a seed for chance that is not noise, such as dropout: fresh, so that nobody can replay it."""

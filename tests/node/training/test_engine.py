@@ -219,6 +219,16 @@ def test_no_draw_is_handed_out_twice() -> None:
     assert len(np.unique(draws)) == len(draws), "two equal ones in 1e5 of 53 bits: about once in a million runs"
 
 
+@pytest.mark.parametrize("units", [0, 1, 7, 5_000, 300_000])
+def test_samples_that_are_drawn_together_are_samples_each(units: int) -> None:
+    randomness = Randomness()
+    samples = [randomness.sample(units, 0.3) for _ in range(40)]
+    assert all(np.array_equal(each, np.unique(each)) for each in samples)
+    assert all(((each >= 0) & (each < units)).all() for each in samples)
+    assert units < 5_000 or len({tuple(each[:50]) for each in samples}) == 40
+    assert len(randomness.sample(2 * units, 1.0)) == 2 * units, "not one that was drawn for another table"
+
+
 def test_where_the_first_bits_of_a_units_number_do_not_decide_the_others_do() -> None:
     """A rate of half a step of the first bits: those at the limit take part half of the time. False-alarm rate 1e-6."""
     units = 2_000_000
