@@ -199,7 +199,7 @@ def _part(layer: nn.Module, shown: Tensor, blame: Tensor) -> Part:
         return EmbeddingPart(layer, layer.ids(shown).flatten(1), blame.flatten(1, -2))
     sampler = SAMPLERS[nn.Linear if isinstance(layer, nn.Linear) else type(layer)]
     with torch.no_grad():
-        # Opacus' convolutions step through memory as if rows lay one after another: others would be read instead.
+        # Opacus' convolutions step through memory as if a row's numbers lay in order: others would be read instead.
         return SampledPart(sampler(layer, [shown.contiguous()], blame.contiguous()))
 
 
