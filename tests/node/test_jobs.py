@@ -105,6 +105,27 @@ def test_an_approved_job_runs_its_rounds_and_every_round_is_a_spend_of_its_own(h
     assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
 
 
+def test_a_round_knows_how_many_steps_came_before_and_how_it_walks(house: Any, monkeypatch: Any) -> None:
+    plans = []
+
+    def run(warehouse: Any, source: Any, work: Any, *, measure: bool, **others: Any) -> str:
+        plans.append(work.plan)
+        return train.run_of_nothing(work, measure=measure)
+
+    monkeypatch.setattr(train, "run", run)
+    schedule = {"kind": "linear", "warm_up": 1}
+    job = submitted(house, batch="all", optimizer="adam", schedule=schedule)
+    assert decide(house, job).status_code == 200
+    weights = form(house)["weights"]
+    for number in (1, 2):
+        begin(house, job, number, weights)
+        assert work(house) == 1
+    assert [plan.steps_taken for plan in plans] == [0, 3]
+    assert [plan.rate_at(0) for plan in plans] == pytest.approx([0.25, 0.5 * 3 / 5])
+    assert {(plan.optimizer, plan.q) for plan in plans} == {("adam", 1.0)}
+    assert job["quote"]["sampling_rate"] == 1.0
+
+
 def test_a_round_sent_again_is_answered_with_the_stored_reply(house: Any) -> None:
     job = submitted(house)
     decide(house, job)

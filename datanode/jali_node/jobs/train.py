@@ -37,7 +37,7 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
         )
     _refuse_other_shape(training, shown, target)
     taught = int(units * (1 - training.held_out))
-    if training.batch > taught:
+    if training.batch != "all" and training.batch > taught:
         held = f" less those held out ({training.held_out:.0%})" if training.held_out else ""
         raise InvalidRequest(
             f"expected batch <= {taught}, the population's public figure{held}, got {training.batch}",
@@ -55,6 +55,11 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
         held_out=training.held_out,
         metrics_epsilon=to_fixed(training.metrics_epsilon) if training.metrics_epsilon else 0,
         aim=aim_facts(training.target, target),
+        walk={
+            "optimizer": training.optimizer.value,
+            "momentum": training.momentum,
+            "schedule": training.schedule,
+        },
     )
 
 

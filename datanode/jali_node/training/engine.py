@@ -9,7 +9,6 @@ and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from jali.wire.graph import WEIGHT_MAX
 from jali.wire.targets import Loss
 from jali_node.training import weights
+from jali_node.training.descent import descent
 from jali_node.training.gradients import Part, Recorder, squared_norms
 from jali_node.training.interpreter import Interpreted
 from jali_node.training.losses import losses_of
@@ -36,29 +36,6 @@ itself, and that of a factor and its product."""
 Places = dict[Tensor, slice]
 
 
-class Descent:
-    """Plain gradient descent, in the form in which Opacus asks for an optimizer. It remembers nothing between steps.
-
-    torch's own loads a compiler when it is made: seconds, and files that a sandbox does not let it write.
-    """
-
-    def __init__(self, flat: nn.Parameter, learning_rate: float) -> None:
-        self.param_groups: list[dict[str, Any]] = [{"params": [flat], "lr": learning_rate}]
-
-    def step(self) -> None:
-        """Walk against the gradient."""
-        with torch.no_grad():
-            for group in self.param_groups:
-                for flat in group["params"]:
-                    flat.sub_(flat.grad, alpha=group["lr"])
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradient."""
-        for group in self.param_groups:
-            for flat in group["params"]:
-                flat.grad = None
-
-
 class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
     """Opacus' optimizer over one flat parameter, whose clipping survives any number that a gradient can hold.
 
@@ -68,7 +45,7 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
 
     def __init__(self, flat: nn.Parameter, plan: TrainingPlan, randomness: Randomness) -> None:
         super().__init__(
-            Descent(flat, plan.learning_rate),
+            descent(flat, plan),
             noise_multiplier=plan.noise_multiplier,
             max_grad_norm=plan.clip_norm,
             expected_batch_size=plan.expected_batch,
@@ -96,6 +73,12 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
 
     def clip_and_accumulate(self) -> None:
         """Do nothing: `take_in` has clipped and summed, a part of the sample at a time."""
+
+    def walk(self, learning_rate: float) -> None:
+        """Add the noise, divide by the expected size of a sample, and take the step at this rate."""
+        for group in self.param_groups:
+            group["lr"] = learning_rate
+        self.step()
 
     def add_noise(self) -> None:
         """Make the step's gradient of its sum and fresh noise from the cryptographic generator."""
@@ -130,12 +113,12 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
         )  # whatever fails, fails here
         tensors = [torch.from_numpy(array) for array in (rows.features, rows.target, rows.present)]
         size = max(1, CHUNK_VALUES // values_per_row(model))
-        for _ in range(plan.steps_per_round):
+        for taken in range(plan.steps_per_round):
             optimizer.zero_grad()
             for chosen in _chunks(randomness.sample(len(rows.target), plan.q), size):
                 features, target, present = (tensor.index_select(0, chosen) for tensor in tensors)
                 optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
-            optimizer.step()
+            optimizer.walk(plan.rate_at(taken))
             _hold_within_bounds(flat)
     return weights.write(model)
 

@@ -6,8 +6,11 @@ torch is not needed.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from pydantic import TypeAdapter
+
+from jali.wire.descent import Constant, Optimizer, Rates, Schedule
 from jali.wire.targets import Loss
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import training_price
@@ -18,6 +21,8 @@ NUMERICS = "idealised numerics"
 """Gradients are summed, and noise is added, in floating point: the guarantee is that of the real-number mechanism."""
 CLASSES = (Loss.LOGISTIC, Loss.CHOICE)
 """Losses of models that tell classes; the others tell numbers."""
+SCHEDULES: TypeAdapter[Rates] = TypeAdapter(Schedule)
+CONSTANT = Constant()
 CLIP_NORM_MIN = 1e-6
 """Below this, rounding in 32-bit floats is no longer small next to the norm."""
 
@@ -33,7 +38,7 @@ class TrainingPlan:
         q: the probability with which a unit takes part in a step.
         expected_batch: what a step's summed gradient is divided by: q times the public number of units.
         clip_norm: no unit moves a step's summed gradient further than this, in the Euclidean norm.
-        learning_rate: of plain gradient descent; it has no memory between steps.
+        learning_rate: of each step, before `schedule`.
         noise_multiplier: the noise's standard deviation in each coordinate, over `clip_norm`.
         loss: how far a prediction is off; the target says which.
         outputs: how many numbers the model answers for a row.
@@ -41,6 +46,10 @@ class TrainingPlan:
         held_out: the share of rows that measure and do not teach.
         metrics_epsilon: the stand-alone price of measuring, in 1e-12; 0 where nothing is measured.
         metrics_noise: the noise's scale over the L2 sensitivity of what is measured; 0 where nothing is.
+        optimizer: what is done with a step's noised gradient.
+        momentum: of plain gradient descent.
+        schedule: how the learning rate goes over the steps of all rounds.
+        steps_taken: by the rounds before the one that this is the plan of; see `of_round`.
     """
 
     epsilon: int
@@ -58,8 +67,14 @@ class TrainingPlan:
     held_out: float = 0.0
     metrics_epsilon: int = 0
     metrics_noise: float = 0.0
+    optimizer: str = Optimizer.SGD
+    momentum: float = 0.0
+    schedule: Rates = CONSTANT
+    steps_taken: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.schedule, dict):  # as JSON holds it
+            object.__setattr__(self, "schedule", SCHEDULES.validate_python(self.schedule))
         if not CLIP_NORM_MIN <= self.clip_norm < float("inf"):
             raise InvalidRequest(f"expected clip_norm >= {CLIP_NORM_MIN:g}, got {self.clip_norm:g}", field="clip_norm")
 
@@ -86,7 +101,21 @@ class TrainingPlan:
 
     def record(self) -> dict[str, Any]:
         """Return the plan as JSON holds it; `TrainingPlan(**record)` is the same plan."""
-        return asdict(self)
+        return {**asdict(self), "schedule": self.schedule.model_dump(mode="json")}
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether every unit takes part in every step, so that no draw decides anything."""
+        return self.q >= 1
+
+    def of_round(self, number: int) -> Self:
+        """Return the plan as a round of this number runs it: it knows how many steps came before."""
+        return replace(self, steps_taken=(number - 1) * self.steps_per_round)
+
+    def rate_at(self, taken: int) -> float:
+        """Return the learning rate of the round's next step, when it has taken so many."""
+        share = self.schedule.share(self.steps_taken + taken, self.rounds * self.steps_per_round)
+        return self.learning_rate * share
 
     @classmethod
     def of(
@@ -95,7 +124,7 @@ class TrainingPlan:
         epsilon: int,
         terms: Terms,
         units: int,
-        batch: int,
+        batch: int | Literal["all"],
         rounds: int,
         steps: int,
         clip_norm: float,
@@ -103,6 +132,7 @@ class TrainingPlan:
         held_out: float = 0.0,
         metrics_epsilon: int = 0,
         aim: Mapping[str, Any] | None = None,
+        walk: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return the plan whose whole price is at most epsilon, with as little noise as that allows.
 
@@ -110,26 +140,33 @@ class TrainingPlan:
             epsilon: the stand-alone price of all rounds together, in 1e-12.
             terms: the population account's.
             units: the owner's public figure for the population, never a count of rows.
-            batch: how many units a step is expected to see; all of them where it is `units` or more.
+            batch: how many units a step is expected to see; all of them, exactly, where it says so or is
+                no less than those who teach.
             rounds: how many times weights leave.
             steps: in each round.
             clip_norm: the bound on each unit's gradient.
-            learning_rate: of plain gradient descent.
+            learning_rate: of each step, before the schedule.
             held_out: the share of units that do not teach.
             metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
             aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
+            walk: `optimizer`, `momentum` and `schedule`, where it is not plain gradient descent at a constant rate.
 
         Raises:
             InvalidRequest: the clip norm is too small for the arithmetic.
             EpsilonTooSmall: no noise is large enough.
         """
         taught = units * (1 - held_out)
-        q = min(1.0, batch / taught)
+        q = 1.0 if batch == "all" or batch >= int(taught) else batch / taught
         noise = training_price.noise_multiplier_for(epsilon, terms, q, steps, rounds)
         if training_price.whole_price(q, noise, steps, rounds, terms) > epsilon:
             raise RuntimeError("the noise that was found costs more than the price that it was found for")
         plan = cls(epsilon, rounds, steps, q, q * taught, clip_norm, learning_rate, noise)
         measured = training_price.noise_multiplier_for(metrics_epsilon, terms, 1.0, 1, 1) if metrics_epsilon else 0.0
         return replace(
-            plan, held_out=held_out, metrics_epsilon=metrics_epsilon, metrics_noise=measured, **dict(aim or {})
+            plan,
+            held_out=held_out,
+            metrics_epsilon=metrics_epsilon,
+            metrics_noise=measured,
+            **dict(aim or {}),
+            **dict(walk or {}),
         )

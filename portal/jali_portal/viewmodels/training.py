@@ -60,7 +60,8 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
         ),
         how=(
             ("Rounds", f"{training.rounds}, after each of which the weights leave"),
-            ("Steps in a round", f"{training.steps}, each over some {training.batch:,} rows"),
+            ("Steps in a round", f"{training.steps}, each over {training.rows_a_step}"),
+            ("Walks by", f"{training.walk}, learning rate {training.learning_rate:g}, {training.schedule.describe()}"),
             ("Each row's pull", f"clipped to {training.clip_norm:g}"),
             ("Noise", f"{quote.noise_multiplier:.3g} times that, in each step"),
             ("Numbers learned", f"{training.graph.parameter_count:,}"),

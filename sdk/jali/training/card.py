@@ -50,8 +50,9 @@ def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | N
         "## What it is",
         "\n".join(f"    {line}" for line in training.graph.describe()),
         "## How it was trained",
-        f"{training.rounds} rounds of {training.steps} steps of DP-SGD, about {training.batch:,} rows a step, learning "
-        f"rate {training.learning_rate:g}, each row's gradient clipped to Euclidean norm {training.clip_norm:g}; "
+        f"{training.rounds} rounds of {training.steps} steps of DP-SGD by {training.walk}, {training.rows_a_step} a "
+        f"step, learning rate {training.learning_rate:g}, {training.schedule.describe()}, each row's gradient clipped "
+        f"to Euclidean norm {training.clip_norm:g}; "
         "after each round the weights left" + (", and were averaged over the nodes." if len(origins) > 1 else "."),
         "## Privacy",
         "\n".join(f"- {_promise(name, origin)}" for name, origin in origins.items()),

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jali import errors
 from jali import progress as bars
@@ -259,7 +259,7 @@ def forms(
     rounds: int,
     purpose: str,
     steps: int = 20,
-    batch: int = 512,
+    batch: int | Literal["all"] = 512,
     **others: Any,
 ) -> dict[str, JobForm]:
     """Return the wish to train a model, as each node is sent it. Nothing is sent.
@@ -273,8 +273,9 @@ def forms(
         rounds: how often nodes train and are averaged.
         purpose: what the model is for, at least 10 characters.
         steps: DP-SGD steps in a round.
-        batch: the expected number of rows in a step.
-        others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon` and `shape`, as `wish` takes them.
+        batch: the expected number of rows in a step, or "all".
+        others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon`, `shape`, `optimizer`, `momentum` and
+            `schedule`, as `wish` takes them.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.

@@ -3,13 +3,14 @@
 import base64
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from jali import errors
 from jali.eda.facts import Facts, built
 from jali.eda.shown import feature_names
 from jali.training.graph import trace
 from jali.wire.dataset import Dataset
+from jali.wire.descent import SHORT, Rates
 from jali.wire.features import Way
 from jali.wire.graph import Graph, Shape
 from jali.wire.jobs.train import JobForm, Training
@@ -17,6 +18,8 @@ from jali.wire.targets import Aim, Threshold, misfit, outputs_of, usual
 
 FULL_BATCH = 2000
 """Below so many rows, each step takes them all."""
+RATES = {"sgd": 0.5, "adam": 0.05}
+"""The learning rate where it is not said."""
 METRICS_SHARE = 0.1
 """What measuring may cost, over what training may, where it is not said."""
 
@@ -34,12 +37,15 @@ def wish(
     rounds: int = 1,
     steps: int | None = None,
     epochs: float = 10,
-    batch: int | None = None,
-    learning_rate: float = 0.5,
+    batch: int | Literal["all"] | None = None,
+    learning_rate: float | None = None,
     clip_norm: float = 1.0,
     held_out: float = 0.0,
     metrics_epsilon: float | None = None,
     shape: Shape | None = None,
+    optimizer: Literal["sgd", "adam"] = "sgd",
+    momentum: float = 0.0,
+    schedule: str | Rates = "constant",
 ) -> JobForm:
     """Return the wish to train a model at one node.
 
@@ -57,12 +63,17 @@ def wish(
         rounds: how often weights leave.
         steps: DP-SGD steps in a round; `epochs` says it if not given.
         epochs: how often a row is expected to be seen in all rounds together.
-        batch: the expected number of rows in a step; all of them below 2,000, else a twentieth, at least 500.
-        learning_rate: of each step.
+        batch: the expected number of rows in a step, or "all"; if not given all of them below 2,000, else a twentieth,
+            at least 500.
+        learning_rate: of each step, before the schedule; 0.5 if not given, 0.05 for Adam.
         clip_norm: the largest Euclidean norm of one row's gradient.
         held_out: about which share of the rows measures, and does not teach.
         metrics_epsilon: the stand-alone price of measuring; a tenth of `epsilon` if not given.
         shape: in which form the model reads the features, such as (1, 28, 28).
+        optimizer: what is done with a step's noised gradient.
+        momentum: of "sgd": how much of the steps before goes on.
+        schedule: how the learning rate goes over the steps of all rounds: "constant", "linear", "cosine", or one of
+            `jali.training.schedules`.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.
@@ -72,8 +83,8 @@ def wish(
     graph, weights = trace(model, width, shape)
     aim = _aim(facts, target, graph)
     taught = int(card.population.units * (1 - held_out))
-    batch = batch or (taught if taught < FULL_BATCH else max(500, taught // 20))
-    steps = steps or max(1, math.ceil(epochs * taught / batch / rounds))
+    batch = batch or ("all" if taught < FULL_BATCH else max(500, taught // 20))
+    steps = steps or max(1, math.ceil(epochs * taught / (taught if batch == "all" else batch) / rounds))
     asked = metrics_epsilon if metrics_epsilon is not None or not held_out else METRICS_SHARE * epsilon
     training = built(
         Training,
@@ -87,10 +98,13 @@ def wish(
         rounds=rounds,
         steps=steps,
         batch=batch,
-        learning_rate=learning_rate,
+        learning_rate=RATES.get(optimizer, 0.5) if learning_rate is None else learning_rate,
         clip_norm=clip_norm,
         held_out=held_out,
         metrics_epsilon=asked,
+        optimizer=optimizer,
+        momentum=momentum,
+        schedule=schedule if isinstance(schedule, Rates) else SHORT.get(schedule, {"kind": schedule}),
     )
     return built(JobForm, training=training, weights=base64.b64encode(weights).decode())
 

@@ -106,7 +106,7 @@ def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
         training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
     source, plan = files_only(snapshot(found.registered), "training"), found.plan
-    work = train.Work(training, plan, weights, bytes.fromhex(found.registered.population.ranking_key))
+    work = train.Work(training, plan.of_round(number), weights, bytes.fromhex(found.registered.population.ranking_key))
     with _lease_kept(node, job_id, number, attempt):
         try:
             source.file.refuse_if_changed()

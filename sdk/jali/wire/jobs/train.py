@@ -4,11 +4,12 @@ import base64
 import binascii
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from jali.wire.base import Reply, Request
+from jali.wire.descent import Constant, Optimizer, Schedule
 from jali.wire.features import Feature, column_of, described
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
@@ -34,11 +35,29 @@ Weights = Annotated[str, Field(min_length=1, max_length=32_000_000), AfterValida
 """Model weights: a safetensors file of float32 tensors named after the graph's nodes, in base64."""
 
 
+def _tag(value: Any) -> str:
+    return "all" if isinstance(value, str) else "rows"
+
+
+Batch = Annotated[
+    Annotated[int, Field(ge=1, le=1_000_000, strict=True), Tag("rows")] | Annotated[Literal["all"], Tag("all")],
+    Discriminator(_tag),
+]
+"""How many rows a step is expected to see; `all` of them is full-batch descent, in which nothing is sampled."""
+
+
+def _plain(value: object) -> bool:
+    """Say whether a setting is as it was before it could be said: left away then, so that old digests stay."""
+    return value in (Optimizer.SGD, 0.0, Constant())
+
+
 class Training(Request):
     """What a reviewer decides about: the model as data, what it reads, and how it is trained.
 
-    `batch` is the expected number of rows in a step; the sampling rate is `batch` over the population's public figure.
-    `steps` are taken in each of `rounds`; `epsilon` is the stand-alone price of all of them together.
+    `batch` is the expected number of rows in a step; the sampling rate is `batch` over the population's public figure,
+    and 1 where it is `all`. `steps` are taken in each of `rounds`; `epsilon` is the stand-alone price of all of them
+    together. `schedule` says how the learning rate goes over all of them; what an optimizer remembers begins anew in
+    each round.
 
     With `held_out`, about that share of the rows, chosen by a keyed hash of each row's own content, teaches nothing;
     once all rounds are done the model is measured on it, and the figures leave at a price of their own,
@@ -55,16 +74,32 @@ class Training(Request):
     epsilon: Epsilon
     rounds: int = Field(ge=1, le=ROUNDS_MAX, strict=True)
     steps: int = Field(ge=1, le=STEPS_MAX, strict=True)
-    batch: int = Field(ge=1, le=1_000_000, strict=True)
+    batch: Batch
     learning_rate: float = Field(gt=0, le=100, strict=True)
     clip_norm: float = Field(ge=1e-6, le=1000, strict=True)
     held_out: float = Field(default=0.0, ge=0, le=HELD_OUT_MAX, strict=True)
     metrics_epsilon: Epsilon | None = None
+    optimizer: Optimizer = Field(default=Optimizer.SGD, exclude_if=_plain)
+    momentum: float = Field(default=0.0, ge=0, lt=1, strict=True, exclude_if=_plain)
+    schedule: Schedule = Field(default=Constant(), exclude_if=_plain)
 
     @model_validator(mode="after")
     def _metrics_have_rows_and_a_price(self) -> Self:
         if (self.held_out > 0) != (self.metrics_epsilon is not None):
             raise ValueError("held_out and metrics_epsilon come together: which rows measure, and what that may cost")
+        return self
+
+    @model_validator(mode="after")
+    def _walk_is_possible(self) -> Self:
+        if self.momentum and self.optimizer is not Optimizer.SGD:
+            raise ValueError(
+                f"momentum is of the optimizer sgd, not of {self.optimizer}, which has its own; leave it out"
+            )
+        if self.schedule.warm_up >= self.rounds * self.steps:
+            raise ValueError(
+                f"expected schedule.warm_up < {self.rounds * self.steps:,}, the steps of all rounds together, got "
+                f"{self.schedule.warm_up:,}"
+            )
         return self
 
     @property
@@ -84,7 +119,29 @@ class Training(Request):
         return (
             f"train a model of {self.graph.parameter_count:,} parameters on {shown} to predict "
             f"{self.target.describe()}, {self.rounds} rounds of {self.steps} steps"
+            + "".join(f", {said}" for said in self.unusual)
         )
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """How it walks, where that is not plain gradient descent over samples at a constant rate."""
+        return (
+            *(("full batch",) if self.batch == "all" else ()),
+            *((self.walk,) if self.optimizer is not Optimizer.SGD or self.momentum else ()),
+            *(() if self.schedule == Constant() else (f"learning rate {self.schedule.describe()}",)),
+        )
+
+    @property
+    def walk(self) -> str:
+        """What is done with a step's noised gradient, in words."""
+        if self.optimizer is Optimizer.ADAM:
+            return "Adam"
+        return f"gradient descent with momentum {self.momentum:g}" if self.momentum else "gradient descent"
+
+    @property
+    def rows_a_step(self) -> str:
+        """How many rows a step sees, in words."""
+        return "all rows (full batch)" if self.batch == "all" else f"about {self.batch:,} rows"
 
 
 class JobForm(Request):
