@@ -207,7 +207,7 @@ def test_an_output_that_is_destroyed_is_gone_and_so_is_one_of_a_cancelled_job(ho
     assert house.get(f"/v1/code-jobs/{job['id']}/airlock", house.owner).status_code == 404
     second, _ = held(house)
     assert house.post(f"/v1/code-jobs/{second['id']}/end", {}).json()["status"] == "cancelled"
-    assert kinds(house).count("code.destroyed") == 2
+    assert kinds(house).count("code.destroyed") == 1
     assert house.get(f"/v1/datasets/{house.dataset}").json()["population"]["promise_ended"] is None
     assert house.get("/v1/ledger/verification", house.owner).json()["valid"]
 
@@ -354,7 +354,22 @@ def test_a_revoked_grant_ends_its_holder_s_code_jobs_and_destroys_what_waits(hou
     assert house.post(f"/v1/grants/{grant}/revocation", body, house.owner).status_code == 200
     assert (show(house, waiting)["status"], show(house, ran)["status"]) == ("denied", "cancelled")
     assert house.get(f"/v1/code-jobs/{ran['id']}/airlock", house.owner).status_code == 404
-    assert kinds(house).count("code.destroyed") == 1
+    with house.node.database.reading() as session:
+        assert session.scalars(select(CodeOutputRow.content)).one() == ""
+
+
+def test_whoever_cancels_cannot_tell_from_the_chain_whether_it_had_run(house: Any) -> None:
+    lengths = []
+    for runs in (True, False):
+        job = submitted(house)
+        decide(house, job)
+        assert run_code.claim_code(house.node, job["id"], 1, "test")
+        if runs:
+            assert run_code.run_code(house.node, job["id"], 1)
+        before = len(house.ledger())
+        assert house.post(f"/v1/code-jobs/{job['id']}/end", {}).json()["status"] == "cancelled"
+        lengths.append(len(house.ledger()) - before)
+    assert lengths == [1, 1]
 
 
 @pytest.mark.parametrize(

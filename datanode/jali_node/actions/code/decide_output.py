@@ -1,6 +1,5 @@
 """The airlock's outer door: a person reads an output and lets it go, or destroys it. Nobody decides about their own."""
 
-import json
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
@@ -78,7 +77,8 @@ def decide_output(node: Node, caller: Caller, job_id: str, decision: AirlockDeci
                 return code_job.shown(session, row, caller)
             _release(session, row, output, caller)
         else:
-            destroy(session, row, caller.id)
+            destroy(session, row)
+            unpriced.destroy(session, row.id, output.seal, caller.id)
         row.status, row.reason = status, decision.reason
         output.decided_at, output.decided_by = datetime.now(UTC), caller.id
         session.flush()
@@ -128,22 +128,18 @@ def _expired(node: Node, job_id: str) -> bool:
         row = code_job.found(session, job_id, lock=True)
         if row is None or row.status != CodeStatus.HELD:
             return False
-        destroy(session, row, None)
+        output = _waiting(session, row, late=True)
+        destroy(session, row)
+        unpriced.destroy(session, row.id, output.seal, None)
         row.status, row.reason = code_state.moved(CodeStatus(row.status), CodeStatus.DESTROYED), LAPSED
         tell(session, node, row, Happened.DESTROYED, None, LAPSED)
     return True
 
 
-def _waiting(session: Session, row: CodeJobRow) -> CodeOutputRow:
+def _waiting(session: Session, row: CodeJobRow, *, late: bool = False) -> CodeOutputRow:
     output = code_job.output_of(session, row.id)
     if row.status != CodeStatus.HELD or output is None:
         raise UnknownResource(NOT_HELD, field="job")
-    if output.held_until <= clock.now(session):
+    if not late and output.held_until <= clock.now(session):
         raise DecisionOutdated(LAPSED, field="job", held_until=output.held_until.isoformat())
     return output
-
-
-def checks_of(output: CodeOutputRow) -> list[dict[str, str]]:
-    """Return what was found, as it is stored."""
-    found: list[dict[str, str]] = json.loads(output.checks)
-    return found

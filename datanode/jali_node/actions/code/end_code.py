@@ -7,7 +7,6 @@ from jali.wire.jobs.code import CodeJob, CodeStatus
 from jali_node import audit
 from jali_node.actions.code import code_job
 from jali_node.actions.wishes.tell import tell
-from jali_node.ledger import unpriced
 from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.policy import code_state, request_state
@@ -33,16 +32,18 @@ def end_code(node: Node, caller: Caller, job_id: str) -> CodeJob:
 
 
 def end(session: Session, row: CodeJobRow, outcome: CodeStatus, by: str | None) -> None:
-    """End a locked job, and destroy what it gave back."""
+    """End a locked job, and destroy what it gave back.
+
+    There is one entry, whether it had given something back or not: how long the chain is everybody may know.
+    """
     row.status = code_state.moved(CodeStatus(row.status), outcome)
-    destroy(session, row, by)
+    destroy(session, row)
     audit.record(session, audit.JOB_ENDED, job=row.id, outcome=row.status, by=by)
 
 
-def destroy(session: Session, row: CodeJobRow, by: str | None) -> None:
+def destroy(session: Session, row: CodeJobRow) -> None:
     """Destroy a job's output, if it has one that was not released."""
     output = code_job.output_of(session, row.id)
-    if output is not None and output.entry is None and output.content:
+    if output is not None and output.entry is None:
         output.content, output.checks, output.salt = "", "[]", ""
         session.flush()
-        unpriced.destroy(session, row.id, output.seal, by)
