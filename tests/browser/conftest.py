@@ -63,6 +63,7 @@ class Clinic:
     portal: str
     owner_token: str = field(repr=False)
     scientist_token: str = field(repr=False)
+    folder: Path = Path()
 
     @cached_property
     def scientist(self) -> Node:
@@ -118,7 +119,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory, running_provider: Any) -> I
     trusted = json.dumps({"uni": running_provider.settings})
     node, node_url = served("node", "serve", "--folder", folder, JALI_NODE_OIDC=trusted)
     portal, portal_url = served("portal", "--node", node_url)
-    opened = Clinic(node_url, portal_url, owner, scientist)
+    opened = Clinic(node_url, portal_url, owner, scientist, folder)
     yield opened
     opened.close()
     for process in (portal, node):
