@@ -30,7 +30,7 @@ from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
 
 CANARIES = 1_000_000
-CLIP, BATCH, RATE = 0.1, 50.0, 0.5
+CLIP, BATCH, RATE = 0.1, 50.0, 0.001
 """A canary's gradient is 0.5 at its own number: five times the clip norm, and no step moves that by a thousandth."""
 ALARM = 1e-6
 """How often a correct engine fails a claim, at most."""
