@@ -210,18 +210,25 @@ def _finite(values: Tensor) -> Tensor:
 
 
 def _squared(values: Tensor) -> Tensor:
-    """Return each row's squared norm in double precision, where squares of 32-bit floats cannot overflow."""
-    return _norms(values).double().square_()
+    """Return each row's squared norm in double precision, where squares of 32-bit floats cannot overflow.
 
-
-def _norms(values: Tensor) -> Tensor:
-    """Return each row's norm, taken in blocks of `BLOCK` in 32-bit floats, and over the blocks in double precision.
-
-    So many squares and their sum round by less than 2^-18 of it, so the norm by less than 2^-19. A block that overflows
-    is far beyond `ORDINARY`; one that underflows counts nowhere.
+    Rows of whole blocks are taken block by block first, in 32-bit floats (see `_norms`). That is for gradients, which
+    are far below any clip norm where their squares lose bits at the lower end; for what is yet to be multiplied with
+    something large it would not do.
     """
     rows, width = values.shape
     if width > BLOCK and width % BLOCK == 0:
         values = torch.linalg.vector_norm(values.reshape(rows, -1, BLOCK), dim=2)
-    norms: Tensor = torch.linalg.vector_norm(values, dim=1, dtype=None if width <= BLOCK else torch.float64)
+    return _norms(values).double().square_()
+
+
+def _norms(values: Tensor) -> Tensor:
+    """Return each row's norm: of `BLOCK` numbers at most in 32-bit floats, of more in double precision.
+
+    So many squares and their sum round by less than 2^-18 of it, so the norm by less than 2^-19. One that overflows is
+    far beyond `ORDINARY`. What squares lose at their lower end shows only in a norm below 9e-19, which is below any clip
+    norm after it was multiplied with the largest that `ORDINARY` allows, 2^40.
+    """
+    narrow = values.shape[1] <= BLOCK
+    norms: Tensor = torch.linalg.vector_norm(values, dim=1, dtype=None if narrow else torch.float64)
     return norms
