@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, select
 from starlette.testclient import TestClient
+from tests.node import test_code_jobs as code_jobs
 
 from jali_node.actions.budgets.raise_population import raise_population
 from jali_node.actions.budgets.set_window import refresh_population
@@ -20,6 +21,7 @@ from jali_node.actions.operations.read_ledger import checked
 from jali_node.app import create_app
 from jali_node.commands import node as node_commands
 from jali_node.ledger import book
+from jali_node.sandbox import cell, code
 from jali_node.settings import Settings
 from jali_node.tables import AccountRow, EntryRow
 
@@ -156,6 +158,27 @@ def test_an_import_brings_raised_caps_and_windows_back_too(kept: Kept, tmp_path:
     assert checked(kept.house.node.database).valid, "accounts are what the chain adds up to"
     found = kept.house.population()
     assert (found["cap"], found["window"]["days"]) == (3.0, 30)
+
+
+@pytest.mark.skipif(cell.tier() < code.TIER, reason=f"this machine's sandbox does not reach {code.TIER}")
+def test_an_import_brings_back_that_a_promise_ended_and_runs_no_code_a_second_time(kept: Kept, tmp_path: Path) -> None:
+    code_jobs.allow(kept.house)
+    job = code_jobs.submitted(kept.house)
+    code_jobs.decide(kept.house, job)
+    kept.backed_up()
+    assert code_jobs.work(kept.house) == 1
+    output = kept.house.get(f"/v1/code-jobs/{job['id']}/airlock", kept.house.owner).json()
+    assert code_jobs.let_go(kept.house, job, output).status_code == 200
+    ended = kept.house.population()["promise_ended"]
+    export = tmp_path / "ledger.jsonl"
+    kept.typed("ledger", "export", str(export))
+    kept.put_back()
+    assert kept.house.population()["promise_ended"] is None
+    kept.typed("ledger", "import", str(export))
+    assert kept.house.population()["promise_ended"] == ended
+    assert code_jobs.work(kept.house) == 0
+    assert code_jobs.show(kept.house, job)["status"] == "failed"
+    assert checked(kept.house.node.database).valid
 
 
 def test_entries_lost_for_good_count_the_caps_as_spent_for_good(kept: Kept) -> None:

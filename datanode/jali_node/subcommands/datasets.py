@@ -71,12 +71,14 @@ def withdraw_command(folder: Path, name: str, ids: Path) -> None:
     click.echo(f"{name}: version {done.dataset.version} is without them; {done.found} of {done.named} ids had rows")
     click.echo("The node's copies of earlier versions, and mock rows of your own for them, are deleted.")
     click.echo("Your table and your file of ids are as they were.")
-    for what, remaining in (("answers", done.releases), ("models", done.jobs)):
+    for what, remaining in (("answers", done.releases), ("models", done.jobs), ("outputs of code", done.outputs)):
         if remaining:
             click.echo(f"released before, and remaining ({len(remaining)} {what}):")
             click.echo("\n".join(f"  {each}" for each in remaining))
-    if not done.releases and not done.jobs:
+    if not done.releases and not done.jobs and not done.outputs:
         click.echo("Nothing was released about it before.")
+    if done.held:
+        click.echo(f"made with their rows, and waiting in the airlock for you to destroy: {', '.join(done.held)}")
     click.echo(f"To register {name} again, take them out of your table first: the old one would bring them back.")
     for other in done.elsewhere:
         click.echo(f"  {other.name} is about the same people: {_there(other)}")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from jali.wire.dataset import ColumnType, Dataset
 from jali.wire.ids import PREFIX_VERSION, new_id
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import RoundStatus
 from jali.wire.mock import MockKind
 from jali_node import documents
@@ -24,7 +25,7 @@ from jali_node.errors import DatasetChanged, InvalidRequest
 from jali_node.node import Node
 from jali_node.store import catalog, mocks
 from jali_node.store.catalog import Registered
-from jali_node.tables import JobRoundRow, JobRow, ReleaseRow
+from jali_node.tables import CodeJobRow, JobRoundRow, JobRow, ReleaseRow
 
 IDS_MOST_BYTES = 2**28
 INTEGERS = range(-(2**63), 2**63)
@@ -34,8 +35,8 @@ INTEGERS = range(-(2**63), 2**63)
 class Withdrawal:
     """A version without some entities. `found` of the `named` ids had rows: for the owner's eyes, kept nowhere.
 
-    `releases` and `jobs` left the node before and remain; `elsewhere` are the population's other datasets, and `mocks`
-    the owner's own files of mock rows, with how many of them each still holds.
+    `releases`, `jobs` and `outputs` of code jobs left the node before and remain; `elsewhere` are the population's
+    other datasets, and `mocks` the owner's own files of mock rows, with how many of them each still holds.
     """
 
     dataset: Dataset
@@ -45,6 +46,9 @@ class Withdrawal:
     jobs: tuple[str, ...]
     elsewhere: tuple["Elsewhere", ...]
     mocks: tuple["Elsewhere", ...]
+    outputs: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    """Code jobs whose outputs wait in the airlock: they were made with these entities' rows."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,13 @@ def _reported(node: Node, session: Session, dataset: Dataset, counted: tuple[int
         tuple(session.scalars(jobs)),
         tuple(_in_table(node, each, ids) for each in people if each.dataset.id != dataset.id),
         tuple(found for each in people for found in _in_mocks(session, each, ids)),
+        *(_code(session, dataset, status) for status in (CodeStatus.RELEASED, CodeStatus.HELD)),
     )
+
+
+def _code(session: Session, dataset: Dataset, status: CodeStatus) -> tuple[str, ...]:
+    query = select(CodeJobRow.id).where(CodeJobRow.dataset_id == dataset.id, CodeJobRow.status == status)
+    return tuple(session.scalars(query.order_by(CodeJobRow.id)))
 
 
 def _in_table(node: Node, other: Registered, ids: Path) -> Elsewhere:
