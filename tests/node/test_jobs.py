@@ -14,8 +14,9 @@ from jali import evidence
 from jali.training.graph import trace
 from jali.wire.jobs.train import JobStatus
 from jali_node import keys
-from jali_node.actions.jobs import run_round
+from jali_node.actions.jobs import job_plan, run_round
 from jali_node.jobs import train
+from jali_node.sandbox.limits import Limits
 from jali_node.tables import JobRoundRow, JobRow
 
 RUN = "run-1"
@@ -82,6 +83,21 @@ def test_a_quote_costs_nothing_and_says_what_noise_a_price_buys(house: Any) -> N
     assert quote["numerics"] == "idealised numerics"
     assert quote["fits"]
     assert house.ledger() == before
+
+
+def test_what_a_job_takes_is_told_before_approval_and_what_cannot_end_in_time_is_refused(
+    house: Any, monkeypatch: Any
+) -> None:
+    effort = house.post("/v1/jobs/quotes", form(house)).json()["effort"]
+    assert (effort["steps"], effort["parameters"], effort["warnings"]) == (6, 25, [])
+    monkeypatch.setattr(job_plan, "Limits", lambda: Limits(wall_s=0.001))
+    job = submitted(house)
+    [said] = job["quote"]["effort"]["warnings"]
+    assert "is ended after 0 s" in said
+    monkeypatch.setattr(job_plan, "Limits", lambda: Limits(wall_s=1e-6))
+    refused = house.post("/v1/jobs", form(house))
+    assert (refused.status_code, refused.json()["field"]) == (400, "training.steps")
+    assert house.get(f"/v1/jobs/{job['id']}").status_code == 200, "what is stored is shown, whatever the limits are now"
 
 
 def test_an_approved_job_runs_its_rounds_and_every_round_is_a_spend_of_its_own(house: Any) -> None:

@@ -23,12 +23,10 @@ from jali_node.training.descent import descent
 from jali_node.training.gradients import Part, Recorder, squared_norms
 from jali_node.training.interpreter import Interpreted
 from jali_node.training.losses import losses_of
-from jali_node.training.plan import TrainingPlan
+from jali_node.training.plan import CHUNK_VALUES, PER_VALUE, TrainingPlan
 from jali_node.training.randomness import Randomness
 from jali_node.training.tensors import Rows
 
-CHUNK_VALUES = 2**24
-"""Activations and gradients of at most about so many values are held at a time."""
 BELOW = 1 - 2.0**-17
 """Rows are clipped this much below the norm, which rounding in 32-bit floats then cannot reach: that of the norm
 itself, and that of a factor and its product."""
@@ -153,14 +151,14 @@ def _chunks(positions: NDArray[np.intp], size: int) -> tuple[Tensor, ...]:
 def values_per_row(model: nn.Module) -> int:
     """Return about how many numbers a row takes while its gradient is computed."""
     if isinstance(model, Interpreted):
-        return 4 * max(1, model.graph.values_per_row)
+        return PER_VALUE * max(1, model.graph.values_per_row)
     per_layer = (
         layer.in_features + layer.out_features
         if isinstance(layer, nn.Linear)
         else sum(parameter.numel() for parameter in layer.parameters(recurse=False))
         for layer in model.modules()
     )
-    return 4 * max(1, sum(per_layer))
+    return PER_VALUE * max(1, sum(per_layer))
 
 
 def _hold_within_bounds(flat: nn.Parameter) -> None:

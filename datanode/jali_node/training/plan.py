@@ -21,6 +21,10 @@ NUMERICS = "idealised numerics"
 """Gradients are summed, and noise is added, in floating point: the guarantee is that of the real-number mechanism."""
 CLASSES = (Loss.LOGISTIC, Loss.CHOICE)
 """Losses of models that tell classes; the others tell numbers."""
+CHUNK_VALUES = 2**24
+"""Of a sample's rows, activations and gradients of at most about so many numbers are held at a time."""
+PER_VALUE = 4
+"""How often a row's activations are held while its gradient is computed, about."""
 SCHEDULES: TypeAdapter[Rates] = TypeAdapter(Schedule)
 CONSTANT = Constant()
 CLIP_NORM_MIN = 1e-6

@@ -67,6 +67,7 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("Numbers learned", f"{training.graph.parameter_count:,}"),
             ("Arithmetic", quote.numerics),
             *_measured(job),
+            *_effort(job),
         ),
         graph=tuple(
             {
@@ -87,6 +88,14 @@ def _measured(job: Job) -> tuple[tuple[str, str], ...]:
         return ()
     price = words.epsilon(job.quote.metrics_price)
     return (("Measured", f"on about {job.training.held_out:.0%} of the rows, held out by a keyed hash, for {price}"),)
+
+
+def _effort(job: Job) -> tuple[tuple[str, str], ...]:
+    effort = job.quote.effort
+    if effort is None:
+        return ()
+    mind = tuple(("Mind", said) for said in effort.warnings)
+    return (("What it takes", effort.describe()), *mind)
 
 
 def _decision(job: Job, now: datetime, zone: tzinfo) -> tuple[tuple[str, str], ...]:

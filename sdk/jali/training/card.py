@@ -84,7 +84,7 @@ def _node_facts(origin: Origin) -> dict[str, Any]:
         "dataset": {"id": dataset.id, "name": dataset.name, "version": dataset.version, "rows": dataset.size},
         "unit": dataset.population.unit.value,
         "max_rows": dataset.max_rows,
-        "privacy": job.quote.model_dump(mode="json", exclude={"fits", "fitting"}),
+        "privacy": job.quote.model_dump(mode="json", exclude={"fits", "fitting", "effort"}),
         "replies": list(origin.replies),
     }
 
@@ -92,9 +92,10 @@ def _node_facts(origin: Origin) -> dict[str, Any]:
 def _promise(name: str, origin: Origin) -> str:
     quote, dataset = origin.job.quote, origin.dataset
     unit = "row" if dataset.population.unit is UnitKind.ROW else f"entity of at most {dataset.max_rows} rows"
+    sampled = "full batch" if quote.sampling_rate >= 1 else f"sampling rate {quote.sampling_rate:.4g}"
     return (
         f"{_code(name)}: (ε {quote.price:.4g}, δ {quote.delta:g}) for each {unit} of {_code(dataset.name)}; noise "
-        f"multiplier {quote.noise_multiplier:.4g}, sampling rate {quote.sampling_rate:.4g}, {quote.numerics} numerics"
+        f"multiplier {quote.noise_multiplier:.4g}, {sampled}, {quote.numerics} numerics"
     )
 
 

@@ -15,12 +15,14 @@ from jali_node.actions.wishes import subject
 from jali_node.engine.engines import files_only
 from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
 from jali_node.jobs import train
+from jali_node.jobs.effort import effort, refuse_if_impossible
 from jali_node.ledger import accountant, book, refusal, training_price
 from jali_node.ledger.account import Account
 from jali_node.ledger.accountant import Charge
 from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
+from jali_node.sandbox.limits import Limits
 from jali_node.store import catalog, clock, freezes
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, DatasetRow, FreezeRow, JobRoundRow, JobRow, PersonRow, ProjectRow, SpendRow
@@ -69,6 +71,7 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
     account = session.get_one(AccountRow, registered.population.account_id)
     terms = book.terms(account)
     plan = train.plan(training, registered.card.columns, registered.population.units, terms)
+    refuse_if_impossible(training.graph, plan, Limits())
     return Planned(registered, plan, terms)
 
 
@@ -151,11 +154,16 @@ def price_of(found: Planned) -> int:
     return accountant.price(found.whole, found.terms)
 
 
-def quoted(session: Session, found: Planned) -> JobQuote:
+def fits(session: Session, found: Planned) -> bool:
+    """Say whether the population's account has room for everything."""
+    return book.present(session.get_one(AccountRow, found.registered.population.account_id)).fits(found.whole)
+
+
+def quoted(session: Session, found: Planned, training: Training) -> JobQuote:
     """Return a plan's price, and whether the population's account has room for it."""
     account = book.present(session.get_one(AccountRow, found.registered.population.account_id))
     price = price_of(found)
-    fits = account.fits(found.whole)
+    has_room = account.fits(found.whole)
     one = accountant.price(accountant.charge(found.plan.round_event, found.terms), found.terms)
     return JobQuote(
         price=from_fixed(price),
@@ -165,8 +173,11 @@ def quoted(session: Session, found: Planned) -> JobQuote:
         sampling_rate=found.plan.q,
         delta=account.budget().delta,
         numerics=found.plan.numerics,
-        fits=fits,
-        fitting=None if fits else refusal.rounded_down(found.fitting(account)),
+        fits=has_room,
+        fitting=None if has_room else refusal.rounded_down(found.fitting(account)),
+        effort=effort(
+            training.graph, found.plan, found.registered.population.units, found.registered.card.max_rows or 1, Limits()
+        ),
     )
 
 
@@ -189,7 +200,7 @@ def shown(session: Session, row: JobRow) -> Job:
         revision=row.revision,
         answer_by=row.answer_by,
         undecided_until=row.undecided_until,
-        quote=quoted(session, found),
+        quote=quoted(session, found, training),
         rounds_done=min(training.rounds, sum(status == RoundStatus.DONE for status in rounds)),
         created_at=row.created_at,
         decided_at=row.undecided_until if lapsed else row.decided_at,

@@ -11,7 +11,7 @@ from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus
 from jali.wire.policy import Effect
 from jali_node import audit
 from jali_node.actions.jobs.decide_job import approve_by_rule
-from jali_node.actions.jobs.job_plan import Planned, planned, quoted, shown
+from jali_node.actions.jobs.job_plan import Planned, fits, planned, quoted, shown
 from jali_node.actions.jobs.judge_job import JudgedJob, judge_job
 from jali_node.actions.policies import history
 from jali_node.actions.wishes import revise, subject
@@ -37,7 +37,7 @@ def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
         projects.refuse_if_ended(session, form.training.project)
         found = planned(session, seen(session, caller, form.training.dataset), form.training)
         judge_job(session, caller.id, found, form.training).refuse_if_denied()
-        return quoted(session, found)
+        return quoted(session, found, form.training)
 
 
 def submit_job(node: Node, caller: Caller, form: JobForm) -> Job:
@@ -147,4 +147,4 @@ def _can_run(session: Session, found: Planned) -> bool:
         train.refuse_if_this_node_cannot_train()
     except ExtraMissing:
         return False
-    return quoted(session, found).fits
+    return fits(session, found)

@@ -156,11 +156,39 @@ class JobForm(Request):
         return digest({"training": self.training.model_dump(mode="json"), "weights": self.weights})
 
 
+class Effort(Reply):
+    """What a training takes of a node's machine, from public figures alone; no row was read for it.
+
+    `round_seconds` is an estimate for one thread of a slow core, several times what is usual; a round is ended after
+    `seconds_limit`, or where it takes more than `memory_limit`. `state_bytes` is of the weights and of what the
+    optimizer remembers, `memory_bytes` about all that a round takes. `warnings` says which limit it may not keep.
+    """
+
+    steps: int
+    parameters: int
+    state_bytes: int
+    memory_bytes: int
+    memory_limit: int
+    flops_per_row: int
+    round_seconds: float
+    seconds_limit: float
+    warnings: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Say what it takes, in one line."""
+        return (
+            f"{self.steps:,} steps in all, {self.parameters:,} parameters, {self.flops_per_row:,} operations a row; a "
+            f"round takes about {self.round_seconds:,.2g} s of {self.seconds_limit:,.0f} on a slow core and "
+            f"{self.memory_bytes / 2**20:,.0f} MiB of {self.memory_limit / 2**20:,.0f}"
+        )
+
+
 class JobQuote(Reply):
     """What a training job would cost at one node, planned from public figures alone.
 
     `price` is of everything, all rounds and the metrics, whose own price is `metrics_price`.
-    Where the population's account has no room for it, `fitting` is the dearest epsilon at which it would have.
+    Where the population's account has no room for it, `fitting` is the dearest epsilon at which it would have. `effort`
+    is what it takes of the machine.
     """
 
     price: float
@@ -172,6 +200,7 @@ class JobQuote(Reply):
     numerics: str
     fits: bool
     fitting: float | None = None
+    effort: Effort | None = None
 
 
 class JobStatus(StrEnum):
