@@ -14,7 +14,7 @@ from jali.wire.person import Role
 from jali_node import keys
 from jali_node.actions.code import run_code
 from jali_node.actions.code.decide_output import expire_outputs
-from jali_node.actions.people.add_person import add_person
+from jali_node.actions.people.add_person import add_person, add_project
 from jali_node.actions.people.create_token import create_token
 from jali_node.sandbox import cell, code
 from jali_node.tables import CodeJobRow, CodeOutputRow, PopulationRow
@@ -399,3 +399,21 @@ def test_the_terms_say_what_may_be_imported_in_which_version(house: Any) -> None
     terms = house.get("/v1/code-jobs/terms").json()
     assert {"python", "numpy", "pandas"} <= set(terms["packages"])
     assert "re" in terms["modules"]
+
+
+def test_whoever_reads_another_project_s_evidence_learns_that_the_promise_ended_and_not_through_whom(
+    house: Any, tmp_path: Path
+) -> None:
+    other = add_project(house.node, "other study", "to test")
+    add_person(house.node, "Stan Stranger", Role.DATA_SCIENTIST, ("other study",))
+    house.request(0.5, create_token(house.node, "Stan Stranger", 1)[0], project=other.id)
+    job, output = held(house)
+    let_go(house, job, output)
+    pack = house.sdk(house.owner).owner.evidence(other.id, tmp_path / "other.zip")
+    assert evidence.verify(pack).valid
+    files = read(pack)
+    shown = [entry for entry in map(json.loads, files["ledger.jsonl"].splitlines()) if "kind" in entry]
+    assert "code.released" in [entry["kind"] for entry in shown]
+    assert files["outputs.jsonl"] == b""
+    assert house.project not in json.dumps(shown)
+    assert job["person"] not in json.dumps(shown)
