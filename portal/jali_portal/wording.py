@@ -60,6 +60,10 @@ CODE_ENDS_PROMISE = (
     "This leaves the promise: no epsilon covers what the code gives back. With the first output that is released, the "
     "promise to all people of this population ends, for every table about them, and the cards say so from then on."
 )
+CODE_ON = (
+    "Functions may be submitted to run over it. A person reads each before it runs, and its output before it leaves."
+)
+CODE_OFF = "No function is submitted any more, and what was approved and has not begun does not begin."
 CODE_RUNS = (
     "It runs in the sandbox at the highest tier, without files, network or other programs, and is given these columns "
     "and nothing else. If anything of this differs when it is to run, the node refuses it."

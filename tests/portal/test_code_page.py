@@ -77,3 +77,12 @@ def test_an_auditor_sees_that_an_output_waits_and_not_what_it_is(portal: Any, ho
     assert "Output waits" in said
     assert "a word of one row" not in said + "".join(element.value for element in page.code[1:])
     assert not page.button
+
+
+def test_an_owner_turns_code_on_after_reading_what_ends_with_it(portal: Any) -> None:
+    page = portal.press(portal.page("budgets"), "Turn code on")
+    assert "With the first output that is released, the promise" in portal.texts(page)
+    said = portal.texts(portal.press(page, "Turn them on"))
+    assert "Code jobs are on: visits." in said
+    assert "visits (code jobs on)" in portal.texts(portal.page("budgets"))
+    assert portal.house.get(f"/v1/datasets/{portal.house.dataset}").json()["code_jobs"] is True

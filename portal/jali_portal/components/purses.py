@@ -13,7 +13,7 @@ from jali_portal.components import confirm, markup
 from jali_portal.components.confirm import Step
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import budgets
-from jali_portal.viewmodels.budgets import FROZEN, Facts, Holding, Purse
+from jali_portal.viewmodels.budgets import FROZEN, Facts, Holding, Purse, Table
 
 DeskNow = Callable[[], Desk]
 ABOUT = "budgets"
@@ -49,6 +49,23 @@ class Stops:
         """Draw what ends a grant for good."""
         if self.shown:
             confirm.button("Revoke", lambda: self._revoking(holding), key=f"revoke-{holding.id}", width="stretch")
+
+    def code(self, table: Table) -> None:
+        """Draw what lets functions be submitted for a dataset, or no longer."""
+        if self.shown:
+            label = "Turn code off" if table.code else "Turn code on"
+            confirm.button(label, lambda: self._coding(table), key=f"code-{table.id}", width="stretch")
+
+    def _coding(self, table: Table) -> Step:
+        on = not table.code
+
+        def act(_: str) -> str:
+            self._desk().owner.allow_code(self._desk().dataset(table.id), on)
+            return f"Code jobs are {'on' if on else 'off'}: {table.name}."
+
+        effects = (wording.CODE_ON, wording.CODE_ENDS_PROMISE) if on else (wording.CODE_OFF,)
+        title, what = ("Turn code jobs on", "Turn them on") if on else ("Turn code jobs off", "Turn them off")
+        return Step(ABOUT, title, f"Dataset {table.name}", effects, what, act)
 
     def _freezing(self, subject: str, thing: str) -> Step:
         def act(reason: str) -> str:
@@ -135,11 +152,13 @@ def bar(purse: Purse) -> str:
 def _datasets(purse: Purse, stops: Stops) -> None:
     markup.section("Datasets", level=3)
     for table in purse.tables:
-        text, button = st.columns([5, 1], vertical_alignment="center")
+        text, code, button = st.columns([4, 1.2, 1], vertical_alignment="center")
         with text:
-            markup.plain(table.name)
+            markup.plain(f"{table.name} (code jobs on)" if table.code else table.name)
             if table.stopped:
                 markup.note(table.stopped)
+        with code:
+            stops.code(table)
         with button:
             stops.freeze_or_lift(table.id, f"Dataset {table.name}", bool(table.stopped))
 

@@ -58,6 +58,7 @@ class Table:
     id: str
     name: str
     stopped: str
+    code: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ def _purse(facts: Facts, population: PopulationBudget, now: datetime, zone: tzin
         stopped=facts.stopped(population.account, now, zone),
         slices=_slices(population, account),
         figures=_figures(population),
-        tables=tuple(Table(table.id, table.name, facts.stopped(table.id, now, zone)) for table in tables),
+        tables=tuple(
+            Table(table.id, table.name, facts.stopped(table.id, now, zone), table.code_jobs) for table in tables
+        ),
         open=tuple(holding for holding in holdings if holding.holds),
         ended=tuple(holding for holding in holdings if not holding.holds),
         without_grant=_without_grant(account),
