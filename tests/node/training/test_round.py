@@ -1,11 +1,14 @@
 """A whole round in a cell: weights go in, weights come out, and a failure is told by nothing but its being one."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from jali.wire.descent import Cosine
 from jali.wire.graph import Graph
 from jali_node.sandbox import cell, message, round, task
 from jali_node.sandbox.cell import SandboxFailed
@@ -39,9 +42,9 @@ def some_rows(count: int) -> Rows:
     return Rows(features, (features[:, 0] > 0).astype(np.float32), np.ones(count, np.bool_))
 
 
-@pytest.mark.parametrize("count", [0, 20_000])
-def test_a_round_returns_other_weights_of_the_same_form(count: int) -> None:
-    reply = round.run_round(GRAPH, BEGIN, PLAN, some_rows(count), LIMITS)
+@pytest.mark.parametrize(("count", "walk"), [(0, {}), (20_000, {"optimizer": "adam", "schedule": Cosine()})])
+def test_a_round_returns_other_weights_of_the_same_form(count: int, walk: dict[str, Any]) -> None:
+    reply = round.run_round(GRAPH, BEGIN, replace(PLAN, **walk), some_rows(count), LIMITS)
     before, after = weights.read(GRAPH, BEGIN), weights.read(GRAPH, reply)
     assert all(not after[name].equal(before[name]) for name in before)
     assert len(reply) == len(round.run_round_of_nothing(GRAPH, BEGIN, PLAN)), "the same bytes, with rows and without"

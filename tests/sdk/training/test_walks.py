@@ -1,0 +1,52 @@
+"""How a model is walked is said from the notebook to the owner's page and the model's card; and what it takes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from torch import nn
+
+from jali import errors
+from jali.training import card
+from jali.training.card import Origin
+from jali.training.schedules import Cosine, Stairs
+from jali.wire.descent import Constant, Linear, Optimizer
+from jali_portal.viewmodels import training as view
+
+WHAT: dict[str, Any] = {"target": ("age", 50), "features": ["weight", "site"], "epsilon": 1.0}
+
+
+def model() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 1))
+
+
+def test_a_walk_is_read_in_the_quote_on_the_owners_page_and_in_the_card(build_house: Any) -> None:
+    house = build_house(cap=3.0)
+    dataset = house.sdk()[house.card.name]
+    how = {**WHAT, "batch": "all", "optimizer": "adam", "schedule": Cosine(warm_up=2), "epochs": 30}
+    quote = dataset.training_quote(model(), **how)
+    for said in ("full batch, Adam, learning rate falling as a cosine to 0% after 2 steps of warm-up",
+                 "30 steps in all, 5 parameters, 9 operations a row", "s of 600 on a slow core"):  # fmt: skip
+        assert said in repr(quote)
+    assert quote.warnings == ()
+    job = dataset.train(model(), **how)
+    assert (job.record.training.batch, job.record.training.learning_rate) == ("all", 0.05)
+    shown = dict(view.page(job.record, datetime.now(UTC), UTC).how)
+    assert shown["Walks by"] == "Adam, learning rate 0.05, falling as a cosine to 0% after 2 steps of warm-up"
+    assert shown["Steps in a round"] == "30, each over all rows (full batch)"
+    assert "30 steps in all" in shown["What it takes"]
+    assert "Mind" not in shown
+    text = card.card(job.record.training, {"a": Origin("node_1", job.record, dataset.card, [])})
+    assert "by Adam, all rows (full batch) a step, learning rate 0.05, falling as a cosine" in text
+    slow = job.record.quote.effort.model_copy(update={"warnings": ("A round may take long.",)})
+    quoted = job.record.quote.model_copy(update={"effort": slow})
+    warned = view.page(job.record.model_copy(update={"quote": quoted}), datetime.now(UTC), UTC)
+    assert dict(warned.how)["Mind"] == "A round may take long."
+
+    plain = dataset.train(model(), **WHAT, batch=200).record.training
+    assert (plain.optimizer, plain.schedule, plain.learning_rate) == (Optimizer.SGD, Constant(), 0.5)
+    assert dataset.train(model(), **WHAT, schedule="linear", epochs=30).record.training.schedule == Linear()
+    with pytest.raises(errors.InvalidRequest, match="schedule"):
+        dataset.training_quote(model(), **WHAT, schedule="cyclic")
+    with pytest.raises(errors.InvalidRequest, match=r"warm_up < 30, the steps of all rounds together, got 40"):
+        dataset.training_quote(model(), **WHAT, epochs=30, batch="all", schedule=Stairs(every=5, warm_up=40))
