@@ -16,6 +16,7 @@ from jali.wire.problem import MEDIA_TYPE
 from jali.wire.request import RequestKind
 from jali_node import errors, keys
 from jali_node.actions.code.decide_output import expire_outputs
+from jali_node.actions.jobs.end_overdue import end_overdue
 from jali_node.actions.notices.deliver import deliver_due
 from jali_node.actions.operations.migrate import refuse_unless_migrated
 from jali_node.actions.operations.recover import Recovery, refuse_if_incomplete
@@ -165,6 +166,7 @@ def _errands(node: Node, recovery: Recovery) -> Errands:
         recovery.finish,
         lambda: expire(node),
         lambda: expire_outputs(node),
+        lambda: end_overdue(node),
         seldom(FORGET_EVERY_S, lambda: retain(node)),
     ]
     if not node.settings.notices.tells_anybody:

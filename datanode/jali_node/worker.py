@@ -1,97 +1,92 @@
-"""The worker: takes approved rounds off the queue and trains them, each in a process of its own.
+"""The worker: takes what was approved off the queue and runs it, each round in a process of its own.
 
-DBOS drives and remembers which step of which round was reached; Jali's own tables own every state. With one worker id
-restarted, DBOS takes the unfinished round up again; with another worker, the lease's end does.
+Jali's own tables own every state, and a claim in them is a lease: several workers may share one node's database, and
+what one of them leaves behind another takes over. DBOS drives what was claimed: with a worker restarted under its name
+it takes the unfinished round up again; with another worker, the lease's end does.
 """
 
 import logging
 import os
+import secrets
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from jali_node.actions.code import run_code
 from jali_node.actions.jobs import run_round
-from jali_node.errors import NodeUnavailable
+from jali_node.errors import InvalidRequest, NodeUnavailable
 from jali_node.node import Node
+from jali_node.store import workers
 
 QUEUE = "rounds"
 POLL_S = 0.2
 PAUSE_S = 2.0
+BEAT_S = 3.0
 WORKER_ID = "JALI_WORKER_ID"
 log = logging.getLogger(__name__)
+Workflow = Callable[..., bool]
 
 
 def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None:
-    """Train rounds until `ended` is set."""
-    worker_id = os.environ.get(WORKER_ID, "worker-1")
-    config: DBOSConfig = {
-        "name": "jali-node",
-        "system_database_url": _queue_url(node),
-        "executor_id": worker_id,
-        "application_version": "1",
-        "log_level": "WARNING",
-        "serializer": DBOSPortableJSONSerializer(),
-    }
-    DBOS(config=config)
-    round_workflow = _workflow(node, worker_id, ended)
-    code_workflow = _code_workflow(node, worker_id, ended)
-    DBOS.launch()
-    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
-    say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
-    try:
-        while not ended.is_set():
-            for job_id, number, attempt in _waiting(node):
-                with SetWorkflowID(f"{job_id}.{number}.{attempt}"):
-                    DBOS.enqueue_workflow(QUEUE, round_workflow, job_id, number, attempt)
-            for job_id, attempt in _waiting_code(node):
-                with SetWorkflowID(f"{job_id}.{attempt}"):
-                    DBOS.enqueue_workflow(QUEUE, code_workflow, job_id, attempt)
-            ended.wait(POLL_S)
-    finally:
-        DBOS.destroy(workflow_completion_timeout_sec=0)
-
-
-def _waiting(node: Node) -> list[tuple[str, int, int]]:
-    """Return the rounds that may be claimed; none while the node's database does not answer."""
-    try:
-        return run_round.waiting_rounds(node)
-    except NodeUnavailable as refused:
-        log.warning("no round is begun for now: %s", refused.detail)
-        return []
-
-
-def _waiting_code(node: Node) -> list[tuple[str, int]]:
-    try:
-        return run_code.waiting_code(node)
-    except NodeUnavailable as refused:
-        log.warning("no code job is begun for now: %s", refused.detail)
-        return []
-
-
-def _as_soon_as_possible(ended: threading.Event, claim: Callable[[], bool]) -> bool:
-    """Claim when the node can: the queue runs each claim once, and one that failed would never be run again.
+    """Run what is approved until `ended` is set.
 
     Raises:
-        SystemExit: the worker is to stop; the queue takes the claim up when it comes back.
+        InvalidRequest: another process works under this worker's name.
     """
-    while not ended.is_set():
+    worker_id = os.environ.get(WORKER_ID, "worker-1")
+    with _enlisted(node, worker_id, ended, say):
+        config: DBOSConfig = {
+            "name": "jali-node",
+            "system_database_url": _queue_url(node),
+            "executor_id": worker_id,
+            "application_version": "2",
+            "log_level": "WARNING",
+            "serializer": DBOSPortableJSONSerializer(),
+        }
+        DBOS(config=config)
+        free = threading.Event()
+        round_workflow, code_workflow = _workflows(node, free)
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
+        say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
         try:
-            return claim()
-        except NodeUnavailable as refused:
-            log.warning("no round is begun for now: %s", refused.detail)
-            ended.wait(PAUSE_S)
-    raise SystemExit
+            while not ended.is_set():
+                free.clear()
+                if claimed := _claimed(node, worker_id, round_workflow, code_workflow):
+                    name, workflow, arguments = claimed
+                    with SetWorkflowID(name):
+                        DBOS.enqueue_workflow(QUEUE, workflow, *arguments)
+                    while not ended.is_set() and not free.wait(POLL_S):
+                        pass
+                else:
+                    ended.wait(POLL_S)
+        finally:
+            DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
-def _workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[str, int, int], bool]:
-    @DBOS.step(name="claim")
-    def claim(job_id: str, number: int, attempt: int) -> bool:
-        return _as_soon_as_possible(ended, lambda: run_round.claim(node, job_id, number, attempt, worker_id))
+def _claimed(
+    node: Node, worker_id: str, round_workflow: Workflow, code_workflow: Workflow
+) -> tuple[str, Workflow, tuple[object, ...]] | None:
+    """Claim the first thing that waits, and return what runs it; nothing while the node's database does not answer."""
+    try:
+        for job_id, number, attempt in run_round.waiting_rounds(node):
+            if run_round.claim(node, job_id, number, attempt, worker_id):
+                return f"{job_id}.{number}.{attempt}", round_workflow, (job_id, number, attempt)
+        for job_id, attempt in run_code.waiting_code(node):
+            if run_code.claim_code(node, job_id, attempt, worker_id):
+                return f"{job_id}.{attempt}", code_workflow, (job_id, attempt)
+    except NodeUnavailable as refused:
+        log.warning("nothing is begun for now: %s", refused.detail)
+        time.sleep(PAUSE_S)
+    return None
 
+
+def _workflows(node: Node, free: threading.Event) -> tuple[Workflow, Workflow]:
     @DBOS.step(name="train")
     def train(job_id: str, number: int, attempt: int) -> bool:
         started = time.monotonic()
@@ -99,29 +94,81 @@ def _workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[s
         log.info("round %d of %s took %.1f s", number, job_id, time.monotonic() - started)
         return stored
 
-    @DBOS.workflow(name="train_round")
-    def train_round(job_id: str, number: int, attempt: int) -> bool:
-        return claim(job_id, number, attempt) and train(job_id, number, attempt)
-
-    workflow: Any = train_round
-    return workflow  # type: ignore[no-any-return]
-
-
-def _code_workflow(node: Node, worker_id: str, ended: threading.Event) -> Callable[[str, int], bool]:
-    @DBOS.step(name="claim_code")
-    def claim(job_id: str, attempt: int) -> bool:
-        return _as_soon_as_possible(ended, lambda: run_code.claim_code(node, job_id, attempt, worker_id))
-
     @DBOS.step(name="run_code")
     def run(job_id: str, attempt: int) -> bool:
         return run_code.run_code(node, job_id, attempt)
 
+    @DBOS.workflow(name="train_round")
+    def train_round(job_id: str, number: int, attempt: int) -> bool:
+        try:
+            return train(job_id, number, attempt)
+        finally:
+            free.set()
+
     @DBOS.workflow(name="code_job")
     def code_job(job_id: str, attempt: int) -> bool:
-        return claim(job_id, attempt) and run(job_id, attempt)
+        try:
+            return run(job_id, attempt)
+        finally:
+            free.set()
 
-    workflow: Any = code_job
-    return workflow  # type: ignore[no-any-return]
+    workflows: Any = (train_round, code_job)
+    return workflows  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _enlisted(node: Node, worker_id: str, ended: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
+    """Go by a name while the block runs, and be seen."""
+    process = secrets.token_hex(16)
+    _take(node, worker_id, process, ended, say)
+    left = threading.Event()
+
+    def beat() -> None:
+        while not left.wait(BEAT_S):
+            try:
+                with node.database.writing() as session:
+                    mine = workers.beat(session, worker_id, process)
+            except NodeUnavailable:
+                continue
+            if not mine:
+                log.error("another process works as %s now: this one stops", worker_id)
+                ended.set()
+                return
+
+    keeper = threading.Thread(target=beat, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        left.set()
+        keeper.join()
+        with suppress(NodeUnavailable), node.database.writing() as session:
+            workers.leave(session, worker_id, process)
+
+
+def _take(node: Node, worker_id: str, process: str, ended: threading.Event, say: Callable[[str], None]) -> None:
+    """Take a name; where another process had it, wait until that one is known to be dead.
+
+    Raises:
+        InvalidRequest: it lives.
+    """
+    first = None
+    while not ended.is_set():
+        with node.database.writing() as session:
+            other = workers.enlist(session, worker_id, process, socket.gethostname(), None)
+        if other is None:
+            return
+        if first is None:
+            first = other.seen_at
+            say(f"{worker_id} was seen at {first:%H:%M:%S} UTC on {other.host}: waiting whether it is seen again")
+        elif other.seen_at > first:
+            raise InvalidRequest(
+                f"a worker named {worker_id} runs on {other.host} since {other.started_at:%Y-%m-%d %H:%M} UTC; give "
+                f"this one a name of its own in {WORKER_ID}",
+                field=WORKER_ID,
+                host=other.host,
+            )
+        ended.wait(POLL_S)
 
 
 def _queue_url(node: Node) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jali import errors
+from jali.access import Nothing
 from jali.eda.facts import built
 from jali.people import People
 from jali.transport import Transport
@@ -20,7 +21,7 @@ from jali.wire.dataset import Dataset, Visibility
 from jali.wire.discussion import CommentForm, Remark
 from jali.wire.freeze import Freeze, FreezeForm, RevokeForm
 from jali.wire.jobs.code import AirlockDecision, CodeAllowed, CodeDecision, CodeJob, CodeStatus, Held
-from jali.wire.jobs.train import Job, JobDecision, JobStatus
+from jali.wire.jobs.train import Job, JobDecision, JobPriority, JobQueue, JobStatus
 from jali.wire.ledger import ChainReport, LedgerEntry, LedgerPage
 from jali.wire.notice import Notice, NoticeState
 from jali.wire.policy import DryRun, PolicyForm, PolicyVersion
@@ -147,6 +148,48 @@ class Owner:
         _refuse_without_reason(outcome, reason)
         decision = built(JobDecision, digest=job.digest, revision=job.revision, outcome=outcome, reason=reason)
         return self._transport.post(f"/v1/jobs/{job.id}/decision", decision, Job)
+
+    def end_job(self, job: Job) -> Job:
+        """Withdraw or cancel a job. A round that runs is stopped: its price stands, and nothing of it leaves.
+
+        Raises:
+            DecisionOutdated: it has ended already.
+        """
+        return self._transport.post(f"/v1/jobs/{job.id}/end", Nothing(), Job)
+
+    def pause_job(self, job: Job) -> Job:
+        """Let no further round of a job begin. Not resumed by its `paused_until`, it is ended.
+
+        Raises:
+            DecisionOutdated: it is not approved, or has ended.
+        """
+        return self._transport.post(f"/v1/jobs/{job.id}/pause", Nothing(), Job)
+
+    def resume_job(self, job: Job) -> Job:
+        """Let a paused job go on.
+
+        Raises:
+            DecisionOutdated: it is not paused.
+        """
+        return self._transport.post(f"/v1/jobs/{job.id}/resume", Nothing(), Job)
+
+    def order_job(self, job: Job, priority: int) -> Job:
+        """Say how early a job goes among those that wait: the higher, the earlier; 0 unless you say.
+
+        Args:
+            job: it may wait for its decision, or for a worker.
+            priority: from -100 to 100.
+
+        Raises:
+            InvalidRequest: the priority is none of these.
+            DecisionOutdated: the job has ended.
+        """
+        return self._transport.put(f"/v1/jobs/{job.id}/priority", built(JobPriority, priority=priority), Job)
+
+    def one_job_at_a_time(self, dataset: Dataset, one_at_a_time: bool = True) -> Dataset:
+        """Let training jobs run over a dataset one after the other, or side by side; what runs already goes on."""
+        form = JobQueue(one_at_a_time=one_at_a_time)
+        return self._transport.put(f"/v1/datasets/{dataset.id}/queue", form, Dataset)
 
     def code_jobs(self) -> list[CodeJob]:
         """Return all code jobs, the newest first."""

@@ -11,14 +11,20 @@ from tests.node.test_jobs import begin, decide, form, submitted
 from jali_node import audit, worker
 from jali_node.actions.jobs import run_round
 from jali_node.actions.operations.set_clock import accept_clock
-from jali_node.errors import NodeUnavailable
+from jali_node.errors import InvalidRequest
 from jali_node.ledger import chain
+from jali_node.tables import WorkerRow
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PAUSE_S", 0.1)
+    monkeypatch.setattr(worker, "BEAT_S", 0.2)
 
 
 @pytest.fixture
-def waiting(build_house: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, tuple[str, int, int]]:
+def waiting(build_house: Any) -> tuple[Any, tuple[str, int, int]]:
     """Return a house with a round that waits for a worker."""
-    monkeypatch.setattr(worker, "PAUSE_S", 0.1)
     house = build_house(database_wait_s=0.2)
     job = submitted(house)
     assert decide(house, job).status_code == 200
@@ -27,55 +33,58 @@ def waiting(build_house: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, tup
     return house, found
 
 
-def claiming(house: Any, found: tuple[str, int, int], ended: threading.Event) -> tuple[threading.Thread, list[object]]:
-    said: list[object] = []
-
-    def claim() -> None:
-        try:
-            said.append(worker._as_soon_as_possible(ended, lambda: run_round.claim(house.node, *found, "worker-1")))
-        except SystemExit:
-            said.append("stopped")
-
-    thread = threading.Thread(target=claim)
-    thread.start()
-    return thread, said
+def claimed(house: Any) -> Any:
+    """Return what a worker that looks once would run."""
+    return worker._claimed(house.node, "worker-1", lambda *_: True, lambda *_: True)
 
 
-def test_a_claim_waits_for_the_database_and_is_made_once_it_answers(waiting: Any) -> None:
+def test_nothing_is_begun_while_the_database_does_not_answer_and_the_round_is_once_it_does(waiting: Any) -> None:
     house, found = waiting
     with locked(house):
-        with pytest.raises(NodeUnavailable):
-            run_round.claim(house.node, *found, "worker-1")
-        thread, said = claiming(house, found, threading.Event())
-        thread.join(1.0)
-        assert said == []
-    thread.join(60)
-    assert said == [True]
+        assert claimed(house) is None
+    name, _, arguments = claimed(house)
+    assert (name, arguments) == (".".join(map(str, found)), found)
+    assert claimed(house) is None, "it is somebody's already"
 
 
-def test_a_claim_waits_for_the_clock_and_a_worker_that_is_stopped_meanwhile_leaves_it_to_the_next(waiting: Any) -> None:
+def test_nothing_is_begun_while_the_clock_is_behind(waiting: Any) -> None:
     house, found = waiting
     with house.node.database.writing() as session:
         chain.append(session, audit.NODE_CREATED, {}, at=datetime.now(UTC) + timedelta(hours=1))
-    ended = threading.Event()
-    thread, said = claiming(house, found, ended)
-    thread.join(0.5)
-    assert said == []
-    ended.set()
-    thread.join(60)
-    assert said == ["stopped"]
+    assert claimed(house) is None
     accept_clock(house.node)
     assert run_round.waiting_rounds(house.node) == [found], "its attempt is not used up"
-    assert run_round.claim(house.node, *found, "worker-1")
+    assert claimed(house)[2] == found
 
 
-def test_a_worker_looks_again_where_the_database_does_not_answer(waiting: Any) -> None:
+def test_a_worker_looks_again_where_the_database_was_gone(waiting: Any) -> None:
     house, found = waiting
-    with locked(house):
-        assert worker._waiting(house.node) in ([], [found])  # a reader may not have to wait for a writer
     house.node.database.close()
     path = house.folder / "node.db"
     path.rename(house.folder / "away.db")
-    assert worker._waiting(house.node) == []
+    assert claimed(house) is None
     (house.folder / "away.db").rename(path)
-    assert worker._waiting(house.node) == [found]
+    assert claimed(house)[2] == found
+
+
+def test_a_worker_s_name_is_one_process_at_a_time(house: Any) -> None:
+    said: list[str] = []
+    with worker._enlisted(house.node, "worker-1", threading.Event(), said.append):
+        with (
+            pytest.raises(InvalidRequest, match="a worker named worker-1 runs on"),
+            worker._enlisted(house.node, "worker-1", threading.Event(), said.append),
+        ):
+            pass
+        assert "waiting whether it is seen again" in said[0]
+        with worker._enlisted(house.node, "worker-2", threading.Event(), said.append):
+            pass
+    with worker._enlisted(house.node, "worker-1", threading.Event(), said.append):
+        assert len(said) == 1, "a name that was given back is free at once"
+
+
+def test_a_worker_whose_name_was_taken_over_stops(house: Any) -> None:
+    ended = threading.Event()
+    with worker._enlisted(house.node, "worker-1", ended, print):
+        with house.node.database.writing() as session:
+            session.get_one(WorkerRow, "worker-1").process = "another"
+        assert ended.wait(60)

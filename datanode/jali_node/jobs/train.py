@@ -2,6 +2,7 @@
 
 import base64
 import importlib.util
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -164,8 +165,12 @@ class Work:
     key: bytes
 
 
-def run(warehouse: Warehouse, source: Snapshot, work: Work, *, measure: bool) -> str:
+def run(
+    warehouse: Warehouse, source: Snapshot, work: Work, *, measure: bool, stop: threading.Event | None = None
+) -> str:
     """Do one charged step in a process of its own, and return its reply as it is stored. Whatever fails, raises.
+
+    Where `stop` is set meanwhile, the process is killed, which is a failure too.
 
     Returns:
         the new weights in base64, or the metrics as JSON.
@@ -183,8 +188,8 @@ def run(warehouse: Warehouse, source: Snapshot, work: Work, *, measure: bool) ->
         values = parts.kept(values, aside if measure else ~aside)
     rows = reading.rows(values)
     if measure:
-        return _measured(plan, round.measure(training.graph, work.weights, plan, rows, Limits()))
-    return _written(round.run_round(training.graph, work.weights, plan, rows, Limits()))
+        return _measured(plan, round.measure(training.graph, work.weights, plan, rows, Limits(), stop))
+    return _written(round.run_round(training.graph, work.weights, plan, rows, Limits(), stop))
 
 
 def run_of_nothing(work: Work, *, measure: bool) -> str:

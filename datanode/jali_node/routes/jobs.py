@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, status
 
-from jali.wire.jobs.train import ROUNDS_MAX, Job, JobDecision, JobForm, JobQuote, Round, RoundForm
+from jali.wire.jobs.train import ROUNDS_MAX, Job, JobDecision, JobForm, JobPriority, JobQuote, Round, RoundForm
 from jali_node.actions.jobs.decide_job import decide_job
 from jali_node.actions.jobs.end_job import end_job
+from jali_node.actions.jobs.pause_job import order_job, pause_job, resume_job
 from jali_node.actions.jobs.show_jobs import list_jobs, show_job
 from jali_node.actions.jobs.submit_job import quote_job, revise_job, submit_job
 from jali_node.actions.jobs.submit_round import show_round, submit_round
@@ -57,6 +58,24 @@ def decide(node: ServingNode, caller: SignedIn, job_id: str, decision: JobDecisi
 def end(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
     """Withdraw a job before its decision, cancel it after."""
     return end_job(node, caller, job_id)
+
+
+@router.post("/{job_id}/pause")
+def pause(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
+    """Let no further round of a job begin until it is resumed."""
+    return pause_job(node, caller, job_id)
+
+
+@router.post("/{job_id}/resume")
+def resume(node: ServingNode, caller: SignedIn, job_id: str) -> Job:
+    """Let a paused job go on."""
+    return resume_job(node, caller, job_id)
+
+
+@router.put("/{job_id}/priority")
+def order(node: ServingNode, caller: SignedIn, job_id: str, form: JobPriority) -> Job:
+    """Say how early a job goes among those that wait; for owners."""
+    return order_job(node, caller, job_id, form.priority)
 
 
 @router.post("/{job_id}/rounds/{number}")

@@ -20,6 +20,8 @@ CHILD = ("-m", "jali_node.sandbox.child")
 PROBE = ("-m", "jali_node.sandbox.probe")
 _BLOCK = 2**20
 _HEADER_MAX = 1024
+_LOOK_S = 0.2
+"""So often it is looked whether the process is to stop."""
 
 
 class SandboxFailed(Exception):
@@ -34,7 +36,13 @@ class Finished:
     tier: int
 
 
-def run(task: bytes, limits: Limits, reply_max: int, program: Sequence[str] = CHILD) -> Finished:
+def run(
+    task: bytes,
+    limits: Limits,
+    reply_max: int,
+    program: Sequence[str] = CHILD,
+    stop: threading.Event | None = None,
+) -> Finished:
     """Start a process without environment or secrets, hand it a task, and return its reply.
 
     Args:
@@ -42,6 +50,7 @@ def run(task: bytes, limits: Limits, reply_max: int, program: Sequence[str] = CH
         limits: what it may use; at `wall_s` it is killed.
         reply_max: how many bytes its reply may have.
         program: arguments for this Python; the limits follow them.
+        stop: has it killed once it is set.
 
     Raises:
         SandboxFailed: it was killed, ran out of something, or wrote anything but one reply. Nothing of it is left.
@@ -59,7 +68,7 @@ def run(task: bytes, limits: Limits, reply_max: int, program: Sequence[str] = CH
             start_new_session=True,
         )
         try:
-            written = _exchanged(process, task, deadline, reply_max + _HEADER_MAX)
+            written = _exchanged(process, task, deadline, reply_max + _HEADER_MAX, stop or threading.Event())
             status = process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise SandboxFailed(f"the worker was killed after {limits.wall_s:g} s") from None
@@ -80,8 +89,10 @@ def tier() -> int:
     return run(b"", Limits(wall_s=60.0), 0, PROBE).tier
 
 
-def _exchanged(process: "subprocess.Popen[bytes]", task: bytes, deadline: float, most: int) -> bytes:
-    """Feed the process and collect what it writes until it closes its end, `most` is passed, or time is up."""
+def _exchanged(
+    process: "subprocess.Popen[bytes]", task: bytes, deadline: float, most: int, stop: threading.Event
+) -> bytes:
+    """Feed the process and collect what it writes until it closes its end, `most` is passed, or it is to stop."""
     assert process.stdout is not None  # noqa: S101 - it is a pipe, as asked
     feeder = threading.Thread(target=_fed, args=(process, task), daemon=True)
     feeder.start()
@@ -90,8 +101,12 @@ def _exchanged(process: "subprocess.Popen[bytes]", task: bytes, deadline: float,
         selector.register(process.stdout, selectors.EVENT_READ)
         while len(written) <= most:
             left = deadline - time.monotonic()
-            if left <= 0 or not selector.select(left):
+            if left <= 0:
                 raise subprocess.TimeoutExpired("worker", 0)
+            if stop.is_set():
+                raise SandboxFailed("the worker was stopped: nobody waits for its reply any more")
+            if not selector.select(min(left, _LOOK_S)):
+                continue
             block = os.read(process.stdout.fileno(), _BLOCK)
             if not block:
                 return bytes(written)

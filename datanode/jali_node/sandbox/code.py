@@ -7,6 +7,7 @@ there is no setting for less.
 import importlib.metadata
 import json
 import platform
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,18 +49,21 @@ class Ran:
     output: Frame | Value | Failure
 
 
-def run(form: CodeForm, columns: Sequence[Column], rows: Mapping[str, NDArray[Any]]) -> Ran:
+def run(
+    form: CodeForm, columns: Sequence[Column], rows: Mapping[str, NDArray[Any]], stop: threading.Event | None = None
+) -> Ran:
     """Run a job's function in a process of its own and return its output, parsed strictly; it never raises for rows.
 
     Args:
         form: the job.
         columns: what the function is given, in order.
         rows: for each of them, as `Warehouse.frame` returns them.
+        stop: ends it when it is set.
     """
     most = form.limits.output_bytes
     program = (*CHILD, str(TIER), ",".join(form.function.packages))
     try:
-        finished = cell.run(task(form, columns, rows), _limits(form.limits), most + ENVELOPE, program)
+        finished = cell.run(task(form, columns, rows), _limits(form.limits), most + ENVELOPE, program, stop)
     except SandboxFailed as failed:
         return Ran(Failure(type=KILLED, message=f"{failed}: it ran out of time, memory or output, or broke the reply"))
     try:

@@ -1,6 +1,7 @@
 """One round of training in a cell: what a job calls. Needs `jali[train]`."""
 
 import json
+import threading
 
 from jali.wire.graph import Graph
 from jali_node.sandbox import cell, task
@@ -15,7 +16,9 @@ REPLY_MAX = 200
 """Bytes that three sums take at most."""
 
 
-def run_round(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits) -> bytes:
+def run_round(
+    graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits, stop: threading.Event | None = None
+) -> bytes:
     """Train one charged round in a process of its own, and return the new weights.
 
     Args:
@@ -24,11 +27,12 @@ def run_round(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits:
         plan: whose `round_event` is charged and begun.
         rows: all of the table.
         limits: of the process.
+        stop: ends it when it is set.
 
     Raises:
         SandboxFailed: no reply, or none that fits the graph. `run_round_of_nothing` is then the answer.
     """
-    finished = cell.run(task.task(graph, data, plan, rows), limits, weights.bytes_max(graph))
+    finished = cell.run(task.task(graph, data, plan, rows), limits, weights.bytes_max(graph), stop=stop)
     try:
         weights.read(graph, finished.reply)
     except Exception:
@@ -36,7 +40,9 @@ def run_round(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits:
     return finished.reply
 
 
-def measure(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits) -> list[int]:
+def measure(
+    graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: Limits, stop: threading.Event | None = None
+) -> list[int]:
     """Return the exact sums of how a model does on rows, computed in a process of its own. They get noise elsewhere.
 
     Args:
@@ -45,11 +51,12 @@ def measure(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, limits: L
         plan: whose `metrics_event` is charged and begun.
         rows: those held out.
         limits: of the process.
+        stop: ends it when it is set.
 
     Raises:
         SandboxFailed: no reply, or none of three sums of so many rows.
     """
-    finished = cell.run(task.task(graph, data, plan, rows, measure=True), limits, REPLY_MAX)
+    finished = cell.run(task.task(graph, data, plan, rows, measure=True), limits, REPLY_MAX, stop=stop)
     try:
         totals = [int(total) for total in json.loads(finished.reply)]
     except (ValueError, TypeError):

@@ -48,6 +48,7 @@ class Registered:
             hidden=self.dataset.hidden,
             withdrawn_at=self.dataset.withdrawn_at,
             code_jobs=self.dataset.code_jobs,
+            one_job=self.dataset.one_job,
             registered_at=self.version.registered_at,
         )
 

@@ -120,4 +120,19 @@ def code_command(folder: Path, name: str, allowed: bool) -> None:
     )
 
 
-COMMANDS = (code_command, hide_command, unhide_command, withdraw_command)
+@click.command("queue")
+@folder_option
+@click.argument("name")
+@click.option("--one-at-a-time/--side-by-side", required=True, help="How training jobs run over NAME.")
+@refusals_as_errors
+def queue_command(folder: Path, name: str, one_at_a_time: bool) -> None:
+    """Let training jobs run over NAME one after the other, or side by side as workers are free."""
+    from jali_node.actions.jobs.queue_dataset import allow_one_job
+
+    with opened(folder) as node:
+        allow_one_job(node, name, one_at_a_time=one_at_a_time)
+    how = "one after the other; what runs already goes on" if one_at_a_time else "side by side, as workers are free"
+    click.echo(f"{name}: training jobs run {how}")
+
+
+COMMANDS = (code_command, hide_command, queue_command, unhide_command, withdraw_command)

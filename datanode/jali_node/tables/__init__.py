@@ -4,7 +4,7 @@ from jali_node.tables.access import AccessRequestRow, GrantRow, RemarkRow, Revis
 from jali_node.tables.base import Base, UtcTime
 from jali_node.tables.catalog import DatasetRow, PopulationRow, ReleaseTimeRow, VersionRow
 from jali_node.tables.code import CodeJobRow, CodeOutputRow
-from jali_node.tables.jobs import JobRoundRow, JobRow
+from jali_node.tables.jobs import JobRoundRow, JobRow, WorkerRow
 from jali_node.tables.ledger import AccountRow, ChainHeadRow, EntryRow, FreezeRow, ReleaseRow, SpendRow
 from jali_node.tables.mock import MockRow
 from jali_node.tables.notices import NoticeRow
@@ -18,4 +18,5 @@ __all__ = [
     "FreezeRow", "GrantRow", "IdentityRow", "InvitationRow", "JobRoundRow", "JobRow", "JudgedRow", "MemberRow",
     "MockRow", "NoticeRow", "PasswordRow", "PersonRow", "PolicyRow", "PopulationRow", "ProjectRow", "ReleaseRow",
     "ReleaseTimeRow", "RemarkRow", "RevisionRow", "SpendRow", "ThrottleRow", "TokenRow", "UtcTime", "VersionRow",
+    "WorkerRow",
 ]  # fmt: skip

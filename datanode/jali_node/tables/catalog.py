@@ -32,7 +32,8 @@ class DatasetRow(Base):
     """A dataset's name; what it is now is its current version.
 
     A `hidden` one is shown to nobody without a grant or an overseeing role. `withdrawn_at` is when entities were last
-    taken out because they withdrew. `code_jobs` says that functions may be submitted to run over it.
+    taken out because they withdrew. `code_jobs` says that functions may be submitted to run over it, and `one_job` that
+    training jobs run over it one after the other.
     """
 
     __tablename__ = "dataset"
@@ -44,6 +45,7 @@ class DatasetRow(Base):
     hidden: Mapped[bool] = mapped_column(Boolean, default=False)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
     code_jobs: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    one_job: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, Text
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jali_node.tables.access import Revised
@@ -10,7 +10,10 @@ from jali_node.tables.base import Base, UtcTime
 
 
 class JobRow(Revised, Base):
-    """One training job: the wish as it was sent, the dataset version it was quoted for, and where it stands."""
+    """One training job: the wish as it was sent, the dataset version it was quoted for, and where it stands.
+
+    Of those that wait, the one with the highest `priority` goes first. One that is paused begins no round until then.
+    """
 
     __tablename__ = "job"
 
@@ -28,6 +31,8 @@ class JobRow(Revised, Base):
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
     decided_by: Mapped[str | None] = mapped_column(ForeignKey("person.id"))
     reason: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class JobRoundRow(Base):
@@ -51,3 +56,19 @@ class JobRoundRow(Base):
     reply: Mapped[str | None] = mapped_column(Text)
     from_failure: Mapped[bool] = mapped_column(Boolean)
     done_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class WorkerRow(Base):
+    """A worker that was seen: the process that goes by this name, where, and behind which walls its rounds run.
+
+    `process` is random, so that two processes of one name are told apart.
+    """
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    process: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str] = mapped_column(String(200))
+    tier: Mapped[int | None] = mapped_column(Integer)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)

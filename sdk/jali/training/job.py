@@ -9,6 +9,7 @@ from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
+from jali.eda.shown import feature_names
 from jali.training import card
 from jali.training.card import Origin
 from jali.training.coordinator import ENDED, done
@@ -156,8 +157,58 @@ class TrainingJob:
         return self.refresh()
 
     def end(self) -> "TrainingJob":
-        """Withdraw it before the decision, cancel it after; what was not begun is freed."""
-        self.record = self._remote.transport.post(f"/v1/jobs/{self.id}/end", Nothing(), Job)
+        """Withdraw it before the decision, cancel it after.
+
+        What was not begun is freed. A round that runs is stopped: its price stands, and nothing of it leaves.
+        """
+        return self._moved("end")
+
+    def pause(self) -> "TrainingJob":
+        """Let no further round begin until `resume()`; one that runs is finished.
+
+        The whole price stays held, so a pause has an end: `record.paused_until`. Not resumed by then, the job is ended.
+
+        Raises:
+            DecisionOutdated: it is not approved, or has ended.
+        """
+        return self._moved("pause")
+
+    def resume(self) -> "TrainingJob":
+        """Let it go on.
+
+        Raises:
+            DecisionOutdated: it is not paused.
+        """
+        return self._moved("resume")
+
+    def retry(self, model: Any = None) -> "TrainingJob":
+        """Submit the same training once more, as a new job that is decided and charged anew, and return that.
+
+        For what has ended: it was denied, cancelled or lapsed, or it failed because what was approved had changed. A
+        round that was merely interrupted needs no retry, a worker takes it up again at no further price.
+
+        Args:
+            model: another `torch.nn.Module` to begin with; the one that was submitted if not given.
+
+        Raises:
+            InvalidRequest: the job was found by its id, so that nobody here has its first weights: give `model`.
+        """
+        training = self.record.training
+        if model is not None:
+            from jali.training.graph import trace
+
+            graph, first = trace(model, len(feature_names(self._remote.facts, training.features)))
+            form = JobForm(
+                training=training.model_copy(update={"graph": graph}), weights=base64.b64encode(first).decode()
+            )
+        elif self._form is not None:
+            form = JobForm(training=training, weights=self._form.weights)
+        else:
+            raise errors.InvalidRequest("a node does not hand out first weights: give retry(model)", field="model")
+        return submitted(self._remote, form)
+
+    def _moved(self, step: str) -> "TrainingJob":
+        self.record = self._remote.transport.post(f"/v1/jobs/{self.id}/{step}", Nothing(), Job)
         return self
 
     def _decided(self) -> bool:

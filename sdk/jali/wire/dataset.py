@@ -187,6 +187,7 @@ class Dataset(Reply):
     A `hidden` dataset is shown to whoever has a grant or oversees the node, and to nobody else. `withdrawn_at` is when
     entities were last taken out because they withdrew: answers and models that were released before remain as they are.
     With `code_jobs` functions may be submitted to run over it, each read by a person, and so is what it gives back.
+    With `one_job` training jobs run over it one after the other.
     With `timed_release` answers leave at times that rows do not decide; `late` counts those that were not ready then.
     """
 
@@ -205,6 +206,7 @@ class Dataset(Reply):
     hidden: bool = False
     withdrawn_at: datetime | None = None
     code_jobs: bool = False
+    one_job: bool = False
     registered_at: datetime
 
     @property

@@ -68,7 +68,7 @@ def test_a_task_that_is_none_fails_without_a_word(garbage: bytes) -> None:
 
 def test_weights_that_do_not_fit_the_graph_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = safetensors.numpy.save({"n0.weight": np.zeros((1, 1), np.float32)})
-    monkeypatch.setattr(cell, "run", lambda *_: cell.Finished(other, 3))
+    monkeypatch.setattr(cell, "run", lambda *_, **__: cell.Finished(other, 3))
     with pytest.raises(SandboxFailed, match="do not fit the graph"):
         round.run_round(GRAPH, BEGIN, PLAN, some_rows(1), LIMITS)
 

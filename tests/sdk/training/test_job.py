@@ -214,12 +214,11 @@ def test_an_embedding_of_the_shelf_has_as_many_ids_as_its_column(house: Any) -> 
     assert id_count(SITE, ds.card.column("site")) == 4
 
 
-def test_several_nodes_take_the_same_ways_and_targets_but_no_metrics_yet(house: Any) -> None:
+def test_several_nodes_take_the_same_ways_and_targets_and_measure(house: Any) -> None:
     fed = jali.Federation([house.sdk()])["visits"]
     wish = {"target": columns.Count(column="visits"), "features": [SITE, "age"], "epsilon": 1.0, "rounds": 2,
             "purpose": "to test the house"}  # fmt: skip
     model = shelf.TabularEmbedding([4], 1)
     assert "predict the count of visits" in repr(fed.training_quote(model, **wish))
     assert "predict ill >= 1" in repr(fed.training_quote(model, **{**wish, "target": "ill"}))
-    with pytest.raises(errors.NotOffered, match="held_out: metrics are measured at one node"):
-        fed.train(model, **wish, held_out=0.2)
+    assert "metrics 0.1 of it alone" in repr(fed.training_quote(model, **wish, held_out=0.2))

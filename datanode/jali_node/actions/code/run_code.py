@@ -7,8 +7,6 @@ destroyed. So where a worker died the function runs again: nothing had left, sin
 import json
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +16,7 @@ from sqlalchemy.orm import Session
 from jali.wire.ids import PREFIX_OUTPUT, new_id
 from jali.wire.jobs.code import CodeForm, CodeStatus
 from jali.wire.output import Failure, Sealed, seal_of
+from jali_node import leases
 from jali_node.actions.code import code_job
 from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.wishes import tell
@@ -76,16 +75,11 @@ def claim_code(node: Node, job_id: str, attempt: int, worker_id: str) -> bool:
     """Take a job for `LEASE_S`, and record that it begins, if nobody has; return whether it is ours.
 
     Where it is no longer what was approved, or this machine's sandbox does not reach the tier, it fails before it
-    begins. What was frozen meanwhile waits; its attempt is used up, since the queue would not run the same one again.
+    begins. What was frozen meanwhile waits.
     """
-    reached = _tier()
     try:
-        return _claimed(node, job_id, attempt, worker_id, reached)
+        return _claimed(node, job_id, attempt, worker_id, _tier())
     except Frozen:
-        with node.database.writing() as session:
-            row = code_job.found(session, job_id, lock=True)
-            if row is not None and row.status == CodeStatus.APPROVED:
-                row.attempt = max(row.attempt, attempt)
         return False
 
 
@@ -144,12 +138,12 @@ def run_code(node: Node, job_id: str, attempt: int) -> bool:
     with node.database.reading() as session:
         row = session.get_one(CodeJobRow, job_id)
         begun = Begun(code_job.form_of(row), catalog.version(session, row.version_id), attempt)
-    with _lease_kept(node, job_id, attempt):
-        sealed, found = _ran(node, begun)
+    with leases.kept(lambda: _renewed(node, job_id, attempt)) as lost:
+        sealed, found = _ran(node, begun, lost)
     return _held(node, job_id, attempt, sealed, found)
 
 
-def _ran(node: Node, begun: Begun) -> tuple[Sealed, list[dict[str, str]]]:
+def _ran(node: Node, begun: Begun, stop: threading.Event) -> tuple[Sealed, list[dict[str, str]]]:
     """Return the output and what the checks found."""
     failed = Sealed(
         output=Failure(type=code.KILLED, message="the rows could not be read, or no worker outlived the run")
@@ -162,7 +156,7 @@ def _ran(node: Node, begun: Begun) -> tuple[Sealed, list[dict[str, str]]]:
         by_name = {column.name: column for column in source.columns}
         columns = tuple(by_name[name] for name in begun.form.columns)
         rows = node.warehouse.rows(source, columns)
-        sealed = Sealed(output=code.run(begun.form, columns, rows).output)
+        sealed = Sealed(output=code.run(begun.form, columns, rows, stop).output)
         units = begun.registered.shown().size
         found = checks.checked(sealed.output, Data(columns, rows, units))
         return sealed, [check.model_dump(mode="json") for check in found]
@@ -195,23 +189,10 @@ def _held(node: Node, job_id: str, attempt: int, sealed: Sealed, found: list[dic
         return True
 
 
-@contextmanager
-def _lease_kept(node: Node, job_id: str, attempt: int) -> Iterator[None]:
-    """Renew the lease while the block runs."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while not ended.wait(LEASE_S / 3):
-            with node.database.writing() as session:
-                row = code_job.found(session, job_id, lock=True)
-                if row is None or row.attempt != attempt or row.status != CodeStatus.RUNNING:
-                    return
-                row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
-
-    keeper = threading.Thread(target=renew, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        keeper.join()
+def _renewed(node: Node, job_id: str, attempt: int) -> bool:
+    with node.database.writing() as session:
+        row = code_job.found(session, job_id, lock=True)
+        if row is None or row.attempt != attempt or row.status != CodeStatus.RUNNING:
+            return False
+        row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
+        return True

@@ -11,6 +11,7 @@ from jali.wire.money import digest, from_fixed
 from jali.wire.person import Role
 from jali_node.actions.approvals import agree
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.jobs import queue
 from jali_node.actions.wishes import subject
 from jali_node.engine.engines import files_only
 from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
@@ -208,10 +209,16 @@ def shown(session: Session, row: JobRow) -> Job:
         reason=request_state.LAPSED if lapsed else row.reason,
         approvals=agree.approvals(session, row.id),
         waiting_for=_waiting_for(session, row, found, status),
+        priority=row.priority,
+        paused_until=row.paused_until,
     )
 
 
 def _waiting_for(session: Session, row: JobRow, found: Planned, status: JobStatus) -> str:
     if status is JobStatus.CHANGES_ASKED:
         return "the asker, who is to change it"
-    return agree.waiting_for(session, row.id, price_of(found)) if status is JobStatus.SUBMITTED else ""
+    if status is JobStatus.SUBMITTED:
+        return agree.waiting_for(session, row.id, price_of(found))
+    if status in (JobStatus.APPROVED, JobStatus.QUEUED, JobStatus.RUNNING):
+        return queue.waiting_for(session, row)
+    return ""

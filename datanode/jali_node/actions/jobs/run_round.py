@@ -6,16 +6,13 @@ a round whose worker died runs again under its own spend, and one draw at most e
 
 import base64
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import or_, select
 
 from jali.wire.jobs.train import JobStatus, RoundStatus, Training
 from jali.wire.money import digest
+from jali_node import leases
 from jali_node.actions.datasets.snapshots import snapshot
+from jali_node.actions.jobs import queue
 from jali_node.actions.jobs.end_job import close_spends
 from jali_node.actions.jobs.job_plan import frozen, job_round, refuse_if_changed, stored
 from jali_node.engine.engines import files_only
@@ -32,18 +29,12 @@ log = logging.getLogger(__name__)
 
 
 def waiting_rounds(node: Node) -> list[tuple[str, int, int]]:
-    """Return the rounds that a worker may claim: queued, or running under a lease that has ended.
+    """Return the rounds that a worker may claim, in the order in which they are to go (see `queue.ORDER`).
 
     Each is job, number, and the attempt that a claim would be. A queued round that is frozen waits until it is not.
     """
-    ended = or_(JobRoundRow.lease_until.is_(None), JobRoundRow.lease_until < datetime.now(UTC))
-    query = select(JobRoundRow).join(JobRow, JobRow.id == JobRoundRow.job_id)
-    query = query.where(
-        JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-        or_(JobRoundRow.status == RoundStatus.QUEUED, (JobRoundRow.status == RoundStatus.RUNNING) & ended),
-    )
     with node.database.reading() as session:
-        rows = session.scalars(query).all()
+        rows = queue.due(session)
         return [(row.job_id, row.number, row.attempt + 1) for row in rows if frozen(session, row) is None]
 
 
@@ -51,16 +42,11 @@ def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) ->
     """Take a round for `LEASE_S`, and begin its spend if nobody has; return whether it is ours.
 
     A job that is not what was approved, or whose project is over, fails here before anything is begun. A round that
-    was begun before the end goes on: its price is spent. What was frozen meanwhile waits; its attempt is used up, since
-    the queue would not run the same one again.
+    was begun before the end goes on: its price is spent. What was frozen meanwhile waits.
     """
     try:
         return _claimed(node, job_id, number, attempt, worker_id)
     except Frozen:
-        with node.database.writing() as session:
-            row = job_round(session, job_id, number)
-            if row is not None and row.status == RoundStatus.QUEUED:
-                row.attempt = max(row.attempt, attempt)
         return False
 
 
@@ -69,6 +55,8 @@ def _claimed(node: Node, job_id: str, number: int, attempt: int, worker_id: str)
         job = session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
         row = job_round(session, job_id, number)
         if row is None or not _free(row, attempt) or JobStatus(job.status) in job_state.ENDED:
+            return False
+        if queue.refused_for_now(session, job):
             return False
         begun = session.get_one(SpendRow, row.spend_id).state != book.HELD
         try:
@@ -98,22 +86,28 @@ def _free(row: JobRoundRow, attempt: int) -> bool:
 def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
     """Train a claimed round and store its reply; return whether this attempt's reply was stored.
 
-    Whatever goes wrong once rows may have been read, the reply is the noised update of an empty table.
+    Whatever goes wrong once rows may have been read, the reply is the noised update of an empty table. Where the job is
+    ended, or the round is somebody else's by now, its process is killed, and nothing is stored.
     """
     with node.database.reading() as session:
         job = session.get_one(JobRow, job_id)
         row = session.get_one(JobRoundRow, (job_id, number))
+        if row.attempt != attempt or row.status != RoundStatus.RUNNING:
+            return False  # a worker that came back is handed what it had; another one has taken it over
         training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
     source, plan = files_only(snapshot(found.registered), "training"), found.plan
     work = train.Work(training, plan.of_round(number), weights, bytes.fromhex(found.registered.population.ranking_key))
-    with _lease_kept(node, job_id, number, attempt):
+    measure = number > plan.rounds
+    with leases.kept(lambda: _renewed(node, job_id, number, attempt)) as lost:
         try:
             source.file.refuse_if_changed()
-            reply, failed = train.run(node.warehouse, source, work, measure=number > plan.rounds), False
+            reply, failed = train.run(node.warehouse, source, work, measure=measure, stop=lost), False
         except Exception as error:
+            if lost.is_set():
+                return False
             log.warning("round %d of %s could not be trained: %s", number, job_id, type(error).__name__)
-            reply, failed = train.run_of_nothing(work, measure=number > plan.rounds), True
+            reply, failed = train.run_of_nothing(work, measure=measure), True
     return _stored(node, job_id, number, attempt, reply, failed)
 
 
@@ -133,25 +127,11 @@ def _stored(node: Node, job_id: str, number: int, attempt: int, reply: str, fail
         return True
 
 
-@contextmanager
-def _lease_kept(node: Node, job_id: str, number: int, attempt: int) -> Iterator[None]:
-    """Renew the lease while the block runs."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while True:
-            with node.database.writing() as session:
-                row = job_round(session, job_id, number)
-                if row is None or row.attempt != attempt:
-                    return
-                row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
-            if ended.wait(LEASE_S / 3):
-                return
-
-    keeper = threading.Thread(target=renew, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        keeper.join()
+def _renewed(node: Node, job_id: str, number: int, attempt: int) -> bool:
+    """Renew the lease; return whether this attempt still has it, and the job goes on."""
+    with node.database.writing() as session:
+        row, job = job_round(session, job_id, number), session.get_one(JobRow, job_id)
+        if row is None or row.attempt != attempt or JobStatus(job.status) in job_state.ENDED:
+            return False
+        row.lease_until = datetime.now(UTC) + timedelta(seconds=LEASE_S)
+        return True

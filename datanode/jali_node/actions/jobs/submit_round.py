@@ -5,6 +5,7 @@ import time
 from sqlalchemy.orm import Session
 
 from jali.wire.jobs.train import JobStatus, Metrics, Round, RoundForm, RoundStatus
+from jali_node.actions.jobs import queue
 from jali_node.actions.jobs.job_plan import frozen, governed, job_round, refuse_if_changed
 from jali_node.errors import DecisionOutdated, InvalidRequest, UnknownResource
 from jali_node.jobs import train
@@ -15,12 +16,6 @@ from jali_node.store import freezes, projects
 from jali_node.tables import JobRoundRow, JobRow
 
 POLL_S = 0.1
-WAITING = {
-    RoundStatus.EXPECTED: "its weights have not been sent",
-    RoundStatus.QUEUED: "a worker of this node (the owner starts one with `jali node worker`)",
-    RoundStatus.RUNNING: "a worker is training",
-    RoundStatus.DONE: "",
-}
 
 
 def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: RoundForm) -> Round:
@@ -45,7 +40,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
         if row.digest is not None:
             if row.digest != form.digest:
                 raise DecisionOutdated(f"round {number} was begun by another run or with other weights", field="run")
-            return _shown(row)
+            return _shown(session, job, row)
         before = job_round(session, job_id, number - 1) if number > 1 else None
         if before is not None and before.status != RoundStatus.DONE:
             raise InvalidRequest(f"round {number - 1} is not done, so round {number} cannot begin", field="number")
@@ -56,7 +51,7 @@ def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: Rou
             train.check_weights(job.training, form.weights)
         _queue(job, row, form, form.weights or (job.weights if before is None else before.reply))
         session.flush()
-        return _shown(row)
+        return _shown(session, job, row)
 
 
 def show_round(node: Node, caller: Caller, job_id: str, number: int, wait_s: float) -> Round:
@@ -73,7 +68,7 @@ def show_round(node: Node, caller: Caller, job_id: str, number: int, wait_s: flo
             row = session.get(JobRoundRow, (job.id, number))
             if row is None:
                 raise UnknownResource("the job has no such round", field="number")
-            shown = _shown(row)
+            shown = _shown(session, job, row)
             if shown.status is RoundStatus.QUEUED:
                 _refuse_if_frozen(session, row)
         if shown.status is RoundStatus.DONE or JobStatus(job.status) in job_state.ENDED or time.monotonic() >= end:
@@ -92,14 +87,14 @@ def _queue(job: JobRow, row: JobRoundRow, form: RoundForm, weights: str | None) 
         job.status = job_state.moved(JobStatus(job.status), JobStatus.QUEUED)
 
 
-def _shown(row: JobRoundRow) -> Round:
+def _shown(session: Session, job: JobRow, row: JobRoundRow) -> Round:
     status, measured = RoundStatus(row.status), bool(row.reply and row.reply.startswith("{"))  # base64 never does
     return Round(
         job=row.job_id,
         number=row.number,
         run=row.run or "",
         status=status,
-        waiting_for=WAITING[status],
+        waiting_for=queue.round_waiting_for(session, job, row),
         weights=None if measured else row.reply,
         metrics=Metrics.model_validate_json(row.reply) if measured and row.reply else None,
     )

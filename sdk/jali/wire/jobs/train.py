@@ -21,6 +21,7 @@ ROUNDS_MAX = 200
 STEPS_MAX = 20_000
 HELD_OUT_MAX = 0.5
 DESCRIBED_MAX = 20
+PRIORITY_MAX = 100
 
 
 def _is_base64(text: str) -> str:
@@ -233,11 +234,23 @@ class JobDecision(Request):
     reason: Reason = ""
 
 
+class JobPriority(Request):
+    """How early a job's rounds go among those that wait: the higher, the earlier; those that are equal, by age."""
+
+    priority: int = Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True)
+
+
+class JobQueue(Request):
+    """Whether training jobs run over a dataset one after the other."""
+
+    one_at_a_time: bool = Field(strict=True)
+
+
 class Job(Reply):
     """A job as both sides see it. `rounds_done` counts replies that were stored, from public causes alone.
 
-    `waiting_for` says whose decision it waits for; nothing once there is one. Without `decided_by`, a rule of the
-    node's policy has decided; `reason` names it.
+    `waiting_for` says whose decision it waits for, or what its next round does. Without `decided_by`, a rule of the
+    node's policy has decided; `reason` names it. One that is `paused_until` a day is ended then, unless it is resumed.
     """
 
     id: str
@@ -259,6 +272,8 @@ class Job(Reply):
     reason: str = ""
     approvals: tuple[Approval, ...] = ()
     waiting_for: str = ""
+    priority: int = 0
+    paused_until: datetime | None = None
 
 
 class RoundForm(Request):
