@@ -226,8 +226,8 @@ def _norms(values: Tensor) -> Tensor:
     """Return each row's norm: of `BLOCK` numbers at most in 32-bit floats, of more in double precision.
 
     So many squares and their sum round by less than 2^-18 of it, so the norm by less than 2^-19. One that overflows is
-    far beyond `ORDINARY`. What squares lose at their lower end shows only in a norm below 9e-19, which is below any clip
-    norm after it was multiplied with the largest that `ORDINARY` allows, 2^40.
+    far beyond `ORDINARY`. What squares lose at their lower end shows only in a norm below 9e-19, and that times the
+    largest that `ORDINARY` allows, 2^40, is below any clip norm.
     """
     narrow = values.shape[1] <= BLOCK
     norms: Tensor = torch.linalg.vector_norm(values, dim=1, dtype=None if narrow else torch.float64)
