@@ -67,7 +67,7 @@ def test_the_environment_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     found = run(
         "def job(df):\n    import json\n    return dict(json.decoder.scanner.re.enum.sys.modules['os'].environ)"
     )
-    assert set(found.value) <= {"LC_CTYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    assert set(found.value) <= {"LC_CTYPE", *walls.SINGLE}
 
 
 @needs_the_sandbox

@@ -22,8 +22,9 @@ def main() -> None:
 
     from jali_node.sandbox import task  # after the first walls, before the last: torch maps gigabytes and reads files
 
-    task.warm_up(limits.threads)
+    task.warm_up()
     tier = walls.close(limits)
+    task.use_threads(limits.threads)
     task_bytes = sys.stdin.buffer.read()
     reply = message.packed([json.dumps({"tier": tier}).encode(), task.done(task_bytes)])
     with os.fdopen(replies, "wb") as pipe:

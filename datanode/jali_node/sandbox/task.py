@@ -27,9 +27,14 @@ def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: boo
     return message.packed([json.dumps(header).encode(), data, safetensors.numpy.save(arrays)])
 
 
-def warm_up(threads: int) -> None:
-    """Train a made-up round, so that whatever libraries load at first use is loaded before the walls close."""
+def use_threads(threads: int) -> None:
+    """Compute with so many threads from now on."""
     torch.set_num_threads(threads)
+
+
+def warm_up() -> None:
+    """Train a made-up round, so that whatever libraries load at first use is loaded before the walls close."""
+    use_threads(1)
     graph = Graph.model_validate({"features": 16, "nodes": _one_of_each(), "output": "n16"})
     begin = {name: np.zeros(shape, np.float32) for name, shape in graph.parameters.items()}
     rows = Rows(np.zeros((2, 16), np.float32), np.zeros(2, np.float32), np.ones(2, np.bool_))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jali_node.sandbox import cell, message
+from jali_node.sandbox import cell, message, walls
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
 
@@ -66,7 +66,7 @@ def test_a_task_goes_in_and_its_reply_comes_out() -> None:
 def test_the_environment_is_empty_whatever_the_parents_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JALI_NODE_DATABASE_URL", "a secret")
     found, _ = inside("reply([dict(os.environ), environ])")
-    assert found[0].keys() <= {"LC_CTYPE"}, "Python itself sets this one"
+    assert found[0].keys() <= {"LC_CTYPE", *walls.SINGLE}, "Python itself sets the first"
     assert found[1] == ""
 
 
@@ -88,7 +88,7 @@ def test_it_inherits_pipes_and_nothing_else(tmp_path: Path) -> None:
 def test_it_opens_no_connection() -> None:
     needs_tier(3)
     with a_listener() as port:
-        found, tier = inside(f"reply(attempt(lambda: socket.create_connection(('127.0.0.1', {port}), 2)))")
+        found, tier = inside(f"reply(attempt(lambda: socket.socket().connect(('127.0.0.1', {port}))))")
     assert tier >= 3
     assert found == "PermissionError"
 
@@ -163,8 +163,6 @@ def test_it_opens_no_more_files_than_it_may() -> None:
 
 
 def test_it_cannot_raise_a_limit() -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may raise limits")
     found, _ = inside("reply(attempt(lambda: resource.setrlimit(resource.RLIMIT_AS, (2**50, 2**50))))")
     assert found == "ValueError"
 
