@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from jali.wire.budget import Window
@@ -413,3 +414,23 @@ def not_usable(left: float) -> str:
 def above_cap(cap: float) -> str:
     """Say that the node would refuse such a quota."""
     return f"The node refuses a quota above the population's cap of {words.epsilon(cap)}."
+
+
+PAUSING_A_JOB = (
+    "A round that runs is finished; no other begins until somebody lets the job go on.",
+    "Its whole price stays held meanwhile, so a pause has an end: not resumed by then, the job is ended.",
+)
+RESUMING_A_JOB = ("Its next round begins as soon as a worker is free. Nothing is charged beyond what was approved.",)
+ENDING_A_JOB = (
+    "What has not begun is freed, and can be spent on something else.",
+    "A round that runs is stopped: its price stands, and nothing of it leaves.",
+    "Weights that have left already stay with the asker.",
+)
+JOB_PAUSED = "The job is paused. A round that runs is finished."
+JOB_RESUMED = "The job goes on."
+JOB_ENDED = "The job is ended. What had not begun is free again."
+
+
+def paused(until: datetime) -> str:
+    """Say that a job is paused, and what becomes of it."""
+    return f"The job is paused. Unless somebody lets it go on by {until:%d %B %Y}, it is ended and frees what it holds."

@@ -1,12 +1,13 @@
 """How each database is opened: durable, one writer at a time, whole transactions, keys that hold."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from jali_node.actions.operations.migrate import migrate
 from jali_node.errors import NodeUnavailable
@@ -58,7 +59,7 @@ def test_a_sqlite_writer_holds_the_lock_from_its_first_read_and_readers_do_not_w
         other.exec_driver_sql("PRAGMA busy_timeout=0")
         other.rollback()
         other.execution_options(jali_writes=True)
-        with pytest.raises(OperationalError, match="locked"):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.begin()
 
 

@@ -15,7 +15,7 @@ from jali_node.tables import JobRoundRow, JobRow
 
 @pytest.fixture
 def wide(build_house: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a house with room for several jobs, whose rounds give back what they are given: only their order counts."""
+    """Return a house with room for several jobs, whose rounds give back what they are given."""
     house = build_house(cap=50.0)
     weights = form(house)["weights"]
     monkeypatch.setattr(train, "run", lambda *_, **__: weights)

@@ -117,6 +117,31 @@ def test_a_job_s_page_has_the_same_tabs_and_decisions(portal: Any) -> None:
     assert house.get(f"/v1/jobs/{job['id']}").json()["status"] == "approved"
 
 
+def test_an_owner_pauses_a_job_lets_it_go_on_and_ends_it_after_being_asked(portal: Any) -> None:
+    house = portal.house
+    job = house.post("/v1/jobs", job_form(house)).json()
+    portal.press(portal.page("request", id=job["id"]), "Approve")
+
+    def pressed(key: str, confirmed: str) -> str:
+        page = portal.page("request", id=job["id"])
+        [button] = [button for button in page.button if button.key == f"{key}-{job['id']}"]
+        asked = button.click().run()
+        assert house.get(f"/v1/jobs/{job['id']}").json() == before, "nothing is done before it is confirmed"
+        return str(portal.texts(portal.press(asked, confirmed)))
+
+    before = house.get(f"/v1/jobs/{job['id']}").json()
+    pressed("pause", "Pause it")
+    before = house.get(f"/v1/jobs/{job['id']}").json()
+    assert before["paused_until"]
+    assert "Unless somebody lets it go on by" in portal.texts(portal.page("request", id=job["id"]))
+    pressed("resume", "Let it go on")
+    before = house.get(f"/v1/jobs/{job['id']}").json()
+    assert before["paused_until"] is None
+    pressed("end", "End it for good")
+    assert house.get(f"/v1/jobs/{job['id']}").json()["status"] == "cancelled"
+    assert house.population()["held"] == 0
+
+
 def test_the_inbox_s_filters_stand_in_the_address(portal: Any) -> None:
     house = portal.house
     house.request(1.5)

@@ -6,7 +6,7 @@ from jali import errors
 from jali.wire.jobs.train import Job, JobStatus
 from jali_portal import wording
 from jali_portal.app import visit
-from jali_portal.components import cost_gauge, job_decision, markup, model_graph, tabs
+from jali_portal.components import cost_gauge, job_decision, markup, model_graph, running_job, tabs
 from jali_portal.components.outcome import told
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import checks, cost
@@ -84,6 +84,7 @@ def _decision(desk: Desk, job: Job, page: view.TrainingPage, price: Cost | None)
         with st.container(border=True):
             markup.section("Progress")
             _progress(job.id)
+            running_job.draw(visit.desk, job, page.title)
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -95,4 +96,5 @@ def _progress(job_id: str) -> None:
         st.rerun()  # the whole page, whose boundary says that the session is over
     page = view.page(job, visit.now(), visit.zone())
     st.progress(job.rounds_done / job.training.rounds, text=page.progress)
-    markup.quiet(f"The job is {job.status.value}.")
+    waits = f" It waits for {job.waiting_for}." if job.waiting_for else ""
+    markup.quiet(f"The job is {job.status.value}.{waits}")
