@@ -125,10 +125,18 @@ def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
     return Scan(source, {name: source.c[label.name] for name, label in labels.items()})
 
 
-def rows(view: str, columns: Sequence[Column]) -> sa.Select[Any]:
-    """Return the query for rows themselves: doubles (NULL where missing), categories' codes in card order, texts."""
-    table = sa.table(view, *(sa.column(column.name) for column in columns))
-    return sa.select(*(_row_value(column, dict(table.c.items())).label(f"c{i}") for i, column in enumerate(columns)))
+def rows(view: str, columns: Sequence[Column], entity: str | None = None) -> sa.Select[Any]:
+    """Return the query for rows themselves: doubles (NULL where missing), categories' codes in card order, texts.
+
+    Where a column names the entity, it is the last one, as text: as a double, large numbers would become one.
+    """
+    names = dict.fromkeys([*(column.name for column in columns), *([entity] if entity else [])])
+    table = sa.table(view, *map(sa.column, names))
+    shown = [_row_value(column, dict(table.c.items())).label(f"c{i}") for i, column in enumerate(columns)]
+    if entity is None:
+        return sa.select(*shown)
+    whose = sa.cast(table.c[entity], sa.Text)
+    return sa.select(*shown, whose.label("whose")).where(whose.is_not(None))
 
 
 def codes(groups: Sequence[Group], scan: Scan) -> sa.Select[Any]:

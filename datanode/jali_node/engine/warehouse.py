@@ -169,11 +169,27 @@ class Warehouse:
             codes of a category in the card's order, one code more standing for missing or undeclared; a text column's
             are objects, None where missing.
         """
-        self._attach(snapshot)
-        text, values = _compiled(statement.rows(snapshot.version, columns))
-        with self._cursor() as cursor:
-            found = cursor.execute(text, values).fetchnumpy()
+        found = self._found(snapshot, columns)
         return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}
+
+    def rows_of_entities(
+        self, snapshot: Snapshot, columns: Sequence[Column], entity: str
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+        """Return the rows that the bound lets through, as `rows` does, and whose they are, as texts.
+
+        Args:
+            snapshot: of a table whose rows were bounded when it was registered.
+            columns: what is read.
+            entity: the column that identifies entities; rows without one are left out.
+        """
+        found = self._found(snapshot, columns, entity)
+        return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}, _plain(found["whose"])
+
+    def _found(self, snapshot: Snapshot, columns: Sequence[Column], entity: str | None = None) -> dict[str, Any]:
+        self._attach(snapshot)
+        text, values = _compiled(statement.rows(snapshot.version, columns, entity))
+        with self._cursor() as cursor:
+            return dict(cursor.execute(text, values).fetchnumpy())
 
     def codes(self, snapshot: Snapshot, groups: Sequence[Bins | Categories]) -> dict[str, NDArray[np.int64]]:
         """Return every row's group codes by column, for a mechanism over rows. They never leave the node."""

@@ -16,14 +16,18 @@ from jali_node.errors import BoundsUnknown, ExtraMissing, InvalidRequest, WrongC
 from jali_node.ledger.terms import Terms
 from jali_node.statistics.columns import Columns, named
 from jali_node.training import parts
-from jali_node.training.plan import TrainingPlan
-from jali_node.training.tensors import Reading, aim_facts
+from jali_node.training.plan import ENTITY_VALUES_MAX, TrainingPlan
+from jali_node.training.tensors import Reading, Rows, aim_facts
 
 NEEDS = ("torch", "opacus", "safetensors", "dbos")
 
 
-def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Terms) -> TrainingPlan:
+def plan(
+    training: Training, columns: tuple[Column, ...], units: int, terms: Terms, max_rows: int | None = None
+) -> TrainingPlan:
     """Return noise, sampling and price of a training, from public facts alone.
+
+    Where a unit is an entity, `units` and the batch count entities, and `max_rows` rows of each are read at most.
 
     Raises:
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: it does not fit the card; the field is named.
@@ -37,6 +41,7 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
             "each feature may be given once, and the target is not one of them", field="training.features"
         )
     _refuse_other_shape(training, shown, target)
+    _refuse_large_entities(training, max_rows)
     taught = int(units * (1 - training.held_out))
     if training.batch != "all" and training.batch > taught:
         held = f" less those held out ({training.held_out:.0%})" if training.held_out else ""
@@ -61,6 +66,7 @@ def plan(training: Training, columns: tuple[Column, ...], units: int, terms: Ter
             "momentum": training.momentum,
             "schedule": training.schedule,
         },
+        max_rows=max_rows,
     )
 
 
@@ -116,6 +122,21 @@ def _refuse_other_shape(training: Training, shown: list[Shown], target: Column) 
             )
 
 
+def _refuse_large_entities(training: Training, max_rows: int | None) -> None:
+    """Refuse a model with which one entity's rows, all held at once, could be more than a worker has room for.
+
+    It is told from public facts: a worker that fails for want of room would tell that somebody has many rows.
+    """
+    values = training.graph.values_per_row
+    if max_rows is not None and values * max_rows > ENTITY_VALUES_MAX:
+        raise InvalidRequest(
+            f"expected a model that holds at most {ENTITY_VALUES_MAX // max_rows:,} numbers for a row, since up to "
+            f"{max_rows:,} rows of an entity are held at once; got {values:,}: take a smaller model, or ask the owner "
+            "for a smaller max_rows",
+            field="training.graph",
+        )
+
+
 def refuse_if_this_node_cannot_train() -> None:
     """Say what is missing on a node that was installed for exploration alone.
 
@@ -157,12 +178,14 @@ def last_of(training: str) -> int:
 
 @dataclass(frozen=True)
 class Work:
-    """What a charged step of a job is made of; `key` decides which rows are held out."""
+    """What a charged step of a job is made of; `key` decides which units are held out, `entity` names the column that
+    says whose a row is where a unit has several."""
 
     training: Training
     plan: TrainingPlan
     weights: bytes
     key: bytes
+    entity: str | None = None
 
 
 def run(
@@ -182,14 +205,28 @@ def run(
     by_name = {column.name: column for column in source.columns}
     features = tuple(by_name[column_of(feature)] for feature in training.features)
     reading = Reading(features, by_name[training.target.column], training.target, training.features)
-    values = warehouse.rows(source, reading.columns)
-    if plan.held_out:
-        aside = parts.held_out([values[column.name] for column in reading.columns], plan.held_out, work.key)
-        values = parts.kept(values, aside if measure else ~aside)
-    rows = reading.rows(values)
+    rows = _rows(warehouse, source, work, reading, measure)
     if measure:
         return _measured(plan, round.measure(training.graph, work.weights, plan, rows, Limits(), stop))
     return _written(round.run_round(training.graph, work.weights, plan, rows, Limits(), stop))
+
+
+def _rows(warehouse: Warehouse, source: Snapshot, work: Work, reading: Reading, measure: bool) -> Rows:
+    """Return the rows of those who teach, or of those who measure."""
+    share = work.plan.held_out
+    if work.entity is None:
+        values = warehouse.rows(source, reading.columns)
+        if share:
+            aside = parts.held_out([values[column.name] for column in reading.columns], share, work.key)
+            values = parts.kept(values, aside if measure else ~aside)
+        return reading.rows(values)
+    values, whose = warehouse.rows_of_entities(source, reading.columns, work.entity)
+    unit, names = parts.numbered(whose)
+    if share:
+        aside = parts.held_out_entities(names, share, work.key)[unit]
+        mask = aside if measure else ~aside
+        values, (unit, _) = parts.kept(values, mask), parts.numbered(whose[mask])
+    return reading.rows(values, unit)
 
 
 def run_of_nothing(work: Work, *, measure: bool) -> str:

@@ -61,7 +61,7 @@ def measure(
         totals = [int(total) for total in json.loads(finished.reply)]
     except (ValueError, TypeError):
         raise SandboxFailed("the worker wrote something else than sums") from None
-    most = LATTICE * len(rows.target)
+    most = LATTICE * len(rows.target)  # entities are no more than their rows
     if len(totals) != SUMS or not all(abs(total) <= most for total in totals):
         raise SandboxFailed("the worker's sums are not those of so many rows")
     return totals

@@ -1,6 +1,7 @@
 """One round as a message: graph, weights, plan and rows in; weights out. Needs `jali[train]`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: boo
         "target": rows.target,
         "present": rows.present.astype(np.uint8),
     }
+    if rows.unit is not None:
+        arrays["unit"] = rows.unit
     return message.packed([json.dumps(header).encode(), data, safetensors.numpy.save(arrays)])
 
 
@@ -41,6 +44,7 @@ def warm_up() -> None:
     plan = TrainingPlan(1, 1, 1, 1.0, 2.0, 1.0, 1.0, 1.0)
     for measure in (False, True):
         done(task(graph, safetensors.numpy.save(begin), plan, rows, measure))
+    done(task(graph, safetensors.numpy.save(begin), plan, replace(rows, unit=np.zeros(2, np.int64))))
 
 
 def _one_of_each() -> list[dict[str, Any]]:
@@ -73,7 +77,7 @@ def done(task_bytes: bytes) -> bytes:
     facts, found = json.loads(header), safetensors.numpy.load(arrays)
     graph = Graph.model_validate(facts["graph"])
     model = interpreter.interpret(graph, weights.read(graph, data))
-    rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_))
+    rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_), found.get("unit"))
     plan = TrainingPlan(**facts["plan"])
     if facts["measure"]:
         return json.dumps(measured.sums(model, rows, plan, engine.values_per_row(model))).encode()

@@ -1,8 +1,9 @@
 """One round of DP-SGD (Abadi et al. 2016), on Opacus' optimizer: weights in, weights out, and nothing about rows.
 
-A step draws a Poisson sample at the plan's rate, clips each sampled row's gradient to the plan's norm, adds Gaussian
-noise to their sum, and divides by the expected size of a sample. All of it but the rows is public; an empty sample, and
-an empty table, take the same steps with the same noise.
+A step draws a Poisson sample of units at the plan's rate, clips each sampled unit's gradient to the plan's norm, adds
+Gaussian noise to their sum, and divides by the expected size of a sample. A unit is a row, or an entity with all its
+rows (`entities`). All of it but the rows is public; an empty sample, and an empty table, take the same steps with the
+same noise.
 
 The guarantee is that of the mechanism over real numbers (`plan.NUMERICS`): sums of 32-bit floats depend on their order,
 and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
@@ -20,6 +21,7 @@ from jali.wire.graph import WEIGHT_MAX
 from jali.wire.targets import Loss
 from jali_node.training import weights
 from jali_node.training.descent import descent
+from jali_node.training.entities import Units
 from jali_node.training.gradients import Part, Recorder, squared_norms
 from jali_node.training.interpreter import Interpreted
 from jali_node.training.losses import losses_of
@@ -60,7 +62,7 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
             flat.grad_sample, flat.summed_grad = flat.new_empty(0), self._sum.zero_()
 
     def take_in(self, parts: list[Part], present: Tensor, places: Places) -> None:
-        """Clip rows' gradients and add them to the step's sum; rows that are not `present` add nothing."""
+        """Clip rows' or entities' gradients and add them to the step's sum; those not `present` add nothing."""
         norms = squared_norms(parts).sqrt_().nan_to_num_(nan=math.inf, posinf=math.inf)  # over infinity the norm is 0
         factors = (self.max_grad_norm * BELOW / norms).clamp_(max=1.0).mul_(present).float()
         if places is not self._places:
@@ -91,7 +93,7 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
 
     Args:
         model: checked, with the weights that the round begins with; they are changed.
-        rows: all of the table.
+        rows: all of the table, which may say whose they are: then entities are sampled and clipped, not rows.
         plan: of a round that is charged already. May be run once for each charge, and no more.
         randomness: keyed in this process; a fresh one by default.
 
@@ -111,11 +113,17 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
         )  # whatever fails, fails here
         tensors = [torch.from_numpy(array) for array in (rows.features, rows.target, rows.present)]
         size = max(1, CHUNK_VALUES // values_per_row(model))
+        units = None if rows.unit is None else Units(rows)
         for taken in range(plan.steps_per_round):
             optimizer.zero_grad()
-            for chosen in _chunks(randomness.sample(len(rows.target), plan.q), size):
-                features, target, present = (tensor.index_select(0, chosen) for tensor in tensors)
-                optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
+            if units is None:
+                for chosen in _chunks(randomness.sample(len(rows.target), plan.q), size):
+                    features, target, present = (tensor.index_select(0, chosen) for tensor in tensors)
+                    optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
+            else:
+                for chunk in units.chunks(randomness.sample(len(units), plan.q), size):
+                    parts = chunk.parts(recorder, losses_of(loss, chunk.target, plan.outputs))
+                    optimizer.take_in(parts, chunk.present, places)
             optimizer.walk(plan.rate_at(taken))
             _hold_within_bounds(flat)
     return weights.write(model)

@@ -9,7 +9,7 @@ as an LSTM's do, has the sum of its steps' gradients, which is that of one layer
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from opacus.grad_sample import GradSampleModule
@@ -43,8 +43,8 @@ class LinearPart:
 
     def add_to(self, sums: Sums, factors: Tensor) -> None:
         """Add factor times gradient to each parameter's sum. A factor of 0 leaves no trace of its row."""
-        blame = _finite(self.blame).t()
-        sums[self.layer.weight].addmm_(blame * factors, _finite(self.shown))
+        blame = finite(self.blame).t()
+        sums[self.layer.weight].addmm_(blame * factors, finite(self.shown))
         if self.layer.bias is not None:
             sums[self.layer.bias].addmv_(blame, factors)
 
@@ -57,13 +57,13 @@ class SampledPart:
 
     def squared_norms(self) -> Tensor:
         """Return each row's squared gradient norm over this layer, shape (rows,), as doubles, or infinity."""
-        squared = torch.stack([_squared(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
+        squared = torch.stack([squares(gradient.flatten(1)) for gradient in self.gradients.values()]).sum(0)
         return squared.masked_fill_(squared > ORDINARY, math.inf)
 
     def add_to(self, sums: Sums, factors: Tensor) -> None:
         """Add factor times gradient to each parameter's sum. A factor of 0 leaves no trace of its row."""
         for parameter, gradient in self.gradients.items():
-            sums[parameter].view(-1).addmv_(_finite(gradient.flatten(1)).t(), factors)
+            sums[parameter].view(-1).addmv_(finite(gradient.flatten(1)).t(), factors)
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,18 @@ class EmbeddingPart:
 
     def add_to(self, sums: Sums, factors: Tensor) -> None:
         """Add factor times gradient to the table's sum. A factor of 0 leaves no trace of its row."""
-        blame = _finite(self.blame).mul_(factors.view(-1, 1, 1))
+        blame = finite(self.blame).mul_(factors.view(-1, 1, 1))
         sums[self.layer.weight].index_add_(0, self.ids.reshape(-1), blame.flatten(0, 1))
 
 
-Part = LinearPart | EmbeddingPart | SampledPart
+class Part(Protocol):
+    """One layer's gradients for each row, or for each entity of several rows (`entities`)."""
+
+    def squared_norms(self) -> Tensor:
+        """Return each one's squared gradient norm over this layer, as doubles, or infinity."""
+
+    def add_to(self, sums: Sums, factors: Tensor) -> None:
+        """Add factor times gradient to each parameter's sum. A factor of 0 leaves no trace."""
 
 
 def squared_norms(parts: Sequence[Part]) -> Tensor:
@@ -203,13 +210,13 @@ def _part(layer: nn.Module, shown: Tensor, blame: Tensor) -> Part:
         return SampledPart(sampler(layer, [shown.contiguous()], blame.contiguous()))
 
 
-def _finite(values: Tensor) -> Tensor:
+def finite(values: Tensor) -> Tensor:
     """Return a copy without infinities and what is no number: a row that has any of them has a factor of 0, and 0 times
     these would show. What is finite stays as it is."""
     return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _squared(values: Tensor) -> Tensor:
+def squares(values: Tensor) -> Tensor:
     """Return each row's squared norm in double precision, where squares of 32-bit floats cannot overflow.
 
     Rows of whole blocks are taken block by block first, in 32-bit floats (see `_norms`). That is for gradients, which

@@ -4,6 +4,9 @@ Each row adds `LATTICE` for itself, and in whole steps from minus to plus half o
 far off it is, clamped to the target's range), and its loss, clamped. So adding or removing one row moves the count by
 `LATTICE`, each of the others by at most half of it, and the three together by at most `SENSITIVITY` in the Euclidean
 norm. What is centred moves less, and so takes less noise.
+
+Where a unit is an entity of several rows, it adds what one row would whose numbers are the means of its rows': the same
+bounds, since a mean lies where its parts do.
 """
 
 import math

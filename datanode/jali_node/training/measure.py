@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from jali.wire.dataset import UnitKind
 from jali.wire.jobs.train import Metrics
 from jali.wire.money import from_fixed
 from jali_node.mechanisms import gaussian
@@ -34,4 +35,5 @@ def noised(totals: Sequence[int], plan: TrainingPlan) -> Metrics:
         loss_stddev=off(loss_share) * LOSS_MAX,
         loss_max=LOSS_MAX,
         epsilon=from_fixed(plan.metrics_epsilon),
+        unit=UnitKind.ROW if plan.max_rows is None else UnitKind.ENTITY,
     )

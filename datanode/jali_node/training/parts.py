@@ -1,17 +1,20 @@
-"""Which rows teach and which measure, by a keyed hash of each row's own content: no other row has a say.
+"""Which units teach and which measure, by a keyed hash of each one's own content: no other unit has a say.
+
+Where a unit is an entity of several rows, its identifier is hashed, so all its rows fall on the same side.
 
 Rows of equal content fall on the same side. The key is fixed for the population and never leaves the node, so nobody
 can write a row for one side; a row that is added or removed moves no other one.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 PURPOSE = b"held-out rows"
+PURPOSE_OF_ENTITIES = b"held-out entities"
 
 
 def held_out(columns: Sequence[NDArray[Any]], share: float, key: bytes) -> NDArray[np.bool_]:
@@ -24,15 +27,41 @@ def held_out(columns: Sequence[NDArray[Any]], share: float, key: bytes) -> NDArr
     """
     content = np.stack([np.asarray(column, dtype=np.float64) + 0.0 for column in columns], axis=1)  # no minus zero
     content[np.isnan(content)] = np.nan  # one of many bit patterns
+    return _chosen((row.tobytes() for row in content), len(content), share, hashlib.blake2b(PURPOSE, key=key).digest())
+
+
+def held_out_entities(names: Sequence[str], share: float, key: bytes) -> NDArray[np.bool_]:
+    """Return which entities are held out, with all their rows: each with a probability of about `share` over the key.
+
+    Args:
+        names: the entities' identifiers.
+        share: from 0 to 1.
+        key: the population's secret.
+    """
+    seed = hashlib.blake2b(PURPOSE_OF_ENTITIES, key=key).digest()
+    return _chosen((name.encode() for name in names), len(names), share, seed)
+
+
+def numbered(names: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return each row's entity as a number from 0, and the identifiers that these stand for.
+
+    Args:
+        names: each row's identifier, none missing.
+    """
+    numbers: dict[str, int] = {}
+    unit = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), dtype=np.int64, count=len(names))
+    return unit, list(numbers)
+
+
+def _chosen(contents: Iterable[bytes], count: int, share: float, seed: bytes) -> NDArray[np.bool_]:
     limit = min(int(share * 2**64), 2**64)
-    seed = hashlib.blake2b(PURPOSE, key=key).digest()
     return np.fromiter(
         (
-            int.from_bytes(hashlib.blake2b(row.tobytes(), key=seed, digest_size=8).digest(), "big") < limit
-            for row in content
+            int.from_bytes(hashlib.blake2b(content, key=seed, digest_size=8).digest(), "big") < limit
+            for content in contents
         ),
         dtype=np.bool_,
-        count=len(content),
+        count=count,
     )
 
 

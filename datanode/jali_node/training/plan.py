@@ -27,6 +27,8 @@ PER_VALUE = 4
 """How often a row's activations are held while its gradient is computed, about."""
 SCHEDULES: TypeAdapter[Rates] = TypeAdapter(Schedule)
 CONSTANT = Constant()
+ENTITY_VALUES_MAX = 2**25
+"""An entity's rows hold at most so many numbers together while its gradient is computed: they are read at once."""
 CLIP_NORM_MIN = 1e-6
 """Below this, rounding in 32-bit floats is no longer small next to the norm."""
 
@@ -47,13 +49,14 @@ class TrainingPlan:
         loss: how far a prediction is off; the target says which.
         outputs: how many numbers the model answers for a row.
         target_span: how far an error can reach on the target's scale, and target_unit what that is in its own unit.
-        held_out: the share of rows that measure and do not teach.
+        held_out: the share of units that measure and do not teach.
         metrics_epsilon: the stand-alone price of measuring, in 1e-12; 0 where nothing is measured.
         metrics_noise: the noise's scale over the L2 sensitivity of what is measured; 0 where nothing is.
         optimizer: what is done with a step's noised gradient.
         momentum: of plain gradient descent.
         schedule: how the learning rate goes over the steps of all rounds.
         steps_taken: by the rounds before the one that this is the plan of; see `of_round`.
+        max_rows: how many rows a unit has at most, where it is an entity; None where it is a row.
     """
 
     epsilon: int
@@ -75,6 +78,7 @@ class TrainingPlan:
     momentum: float = 0.0
     schedule: Rates = CONSTANT
     steps_taken: int = 0
+    max_rows: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.schedule, dict):  # as JSON holds it
@@ -137,6 +141,7 @@ class TrainingPlan:
         metrics_epsilon: int = 0,
         aim: Mapping[str, Any] | None = None,
         walk: Mapping[str, Any] | None = None,
+        max_rows: int | None = None,
     ) -> Self:
         """Return the plan whose whole price is at most epsilon, with as little noise as that allows.
 
@@ -154,6 +159,7 @@ class TrainingPlan:
             metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
             aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
             walk: `optimizer`, `momentum` and `schedule`, where it is not plain gradient descent at a constant rate.
+            max_rows: how many rows of a unit are read, where it is an entity.
 
         Raises:
             InvalidRequest: the clip norm is too small for the arithmetic.
@@ -171,6 +177,7 @@ class TrainingPlan:
             held_out=held_out,
             metrics_epsilon=metrics_epsilon,
             metrics_noise=measured,
+            max_rows=max_rows,
             **dict(aim or {}),
             **dict(walk or {}),
         )

@@ -19,15 +19,21 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Rows:
-    """What training reads: features (rows, width), target (rows,) on its own scale, and which rows have a target."""
+    """What training reads: features (rows, width), target (rows,) on its own scale, and which rows have a target.
+
+    Where a unit is an entity of several rows, `unit` (rows,) is each row's, as a number from 0 that says nothing else.
+    """
 
     features: Floats
     target: Floats
     present: NDArray[np.bool_]
+    unit: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.features) == len(self.target) == len(self.present):
             raise ValueError("expected as many features as targets")
+        if self.unit is not None and len(self.unit) != len(self.target):
+            raise ValueError("expected a unit for each row")
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,11 @@ class Reading:
         """How many numbers a model is shown of a row."""
         return sum(len(names_of(way, column)) for way, column in self.shown)
 
-    def rows(self, values: Mapping[str, NDArray[Any]]) -> Rows:
-        """Return a model's view of rows, as `Warehouse.rows` returns them."""
+    def rows(self, values: Mapping[str, NDArray[Any]], unit: NDArray[np.int64] | None = None) -> Rows:
+        """Return a model's view of rows, as `Warehouse.rows` returns them, and whose they are if units have several."""
         target, present = aimed(self.aim, self.target, values[self.target.name])
         blocks = [block(column, values[column.name], way) for way, column in self.shown]
-        return Rows(np.concatenate(blocks, axis=1), target, present)
+        return Rows(np.concatenate(blocks, axis=1), target, present, unit)
 
     def no_rows(self) -> Rows:
         """Return a model's view of an empty table."""

@@ -60,9 +60,10 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
         ),
         how=(
             ("Rounds", f"{training.rounds}, after each of which the weights leave"),
-            ("Steps in a round", f"{training.steps}, each over {training.rows_a_step}"),
+            ("Protected", f"each {quote.protected}"),
+            ("Steps in a round", f"{training.steps}, each over {training.a_step(quote.unit.plural)}"),
             ("Walks by", f"{training.walk}, learning rate {training.learning_rate:g}, {training.schedule.describe()}"),
-            ("Each row's pull", f"clipped to {training.clip_norm:g}"),
+            (f"Each {quote.unit}'s pull", f"clipped to {training.clip_norm:g}"),
             ("Noise", f"{quote.noise_multiplier:.3g} times that, in each step"),
             ("Numbers learned", f"{training.graph.parameter_count:,}"),
             ("Arithmetic", quote.numerics),
@@ -86,8 +87,8 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
 def _measured(job: Job) -> tuple[tuple[str, str], ...]:
     if not job.training.held_out:
         return ()
-    price = words.epsilon(job.quote.metrics_price)
-    return (("Measured", f"on about {job.training.held_out:.0%} of the rows, held out by a keyed hash, for {price}"),)
+    price, many = words.epsilon(job.quote.metrics_price), job.quote.unit.plural
+    return (("Measured", f"on about {job.training.held_out:.0%} of the {many}, held out by a keyed hash, for {price}"),)
 
 
 def _effort(job: Job) -> tuple[tuple[str, str], ...]:

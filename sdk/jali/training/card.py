@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from jali.wire.dataset import Column, Dataset, UnitKind
+from jali.wire.dataset import Column, Dataset
 from jali.wire.features import Way, column_of, described
 from jali.wire.jobs.train import Job, Metrics, Training
 
@@ -40,6 +40,8 @@ def facts(training: Training, origins: Mapping[str, Origin]) -> dict[str, Any]:
 def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | None = None) -> str:
     """Return the same as a page in Markdown. What comes from a node stands in code marks, and so is only text."""
     columns = {column.name: column for column in next(iter(origins.values())).dataset.columns}
+    units = sorted({origin.job.quote.unit for origin in origins.values()})
+    one, many = (" or ".join(words) for words in (units, [unit.plural for unit in units]))
     parts = [
         f"# A model that predicts {_code(training.target.describe())}",
         _text(training.purpose),
@@ -50,9 +52,9 @@ def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | N
         "## What it is",
         "\n".join(f"    {line}" for line in training.graph.describe()),
         "## How it was trained",
-        f"{training.rounds} rounds of {training.steps} steps of DP-SGD by {training.walk}, {training.rows_a_step} a "
-        f"step, learning rate {training.learning_rate:g}, {training.schedule.describe()}, each row's gradient clipped "
-        f"to Euclidean norm {training.clip_norm:g}; "
+        f"{training.rounds} rounds of {training.steps} steps of DP-SGD by {training.walk}, {training.a_step(many)} a "
+        f"step, learning rate {training.learning_rate:g}, {training.schedule.describe()}, each {one}'s gradient "
+        f"clipped to Euclidean norm {training.clip_norm:g}; "
         "after each round the weights left" + (", and were averaged over the nodes." if len(origins) > 1 else "."),
         "## Privacy",
         "\n".join(f"- {_promise(name, origin)}" for name, origin in origins.items()),
@@ -91,11 +93,10 @@ def _node_facts(origin: Origin) -> dict[str, Any]:
 
 def _promise(name: str, origin: Origin) -> str:
     quote, dataset = origin.job.quote, origin.dataset
-    unit = "row" if dataset.population.unit is UnitKind.ROW else f"entity of at most {dataset.max_rows} rows"
     sampled = "full batch" if quote.sampling_rate >= 1 else f"sampling rate {quote.sampling_rate:.4g}"
     return (
-        f"{_code(name)}: (ε {quote.price:.4g}, δ {quote.delta:g}) for each {unit} of {_code(dataset.name)}; noise "
-        f"multiplier {quote.noise_multiplier:.4g}, {sampled}, {quote.numerics} numerics"
+        f"{_code(name)}: (ε {quote.price:.4g}, δ {quote.delta:g}) for each {quote.protected} of {_code(dataset.name)}; "
+        f"noise multiplier {quote.noise_multiplier:.4g}, {sampled}, {quote.numerics} numerics"
     )
 
 

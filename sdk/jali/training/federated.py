@@ -273,7 +273,7 @@ def forms(
         rounds: how often nodes train and are averaged.
         purpose: what the model is for, at least 10 characters.
         steps: DP-SGD steps in a round.
-        batch: the expected number of rows in a step, or "all".
+        batch: the expected number of rows in a step, or of entities where these are the population's unit, or "all".
         others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon`, `shape`, `optimizer`, `momentum` and
             `schedule`, as `wish` takes them.
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 
+from jali.wire.dataset import UnitKind
 from jali.wire.jobs.train import Metrics
 
 
@@ -40,6 +41,7 @@ def together(released: Collection[Metrics]) -> Metrics:
         loss_stddev=_spread([one.loss_stddev for one in each], weights),
         loss_max=max(one.loss_max for one in each),
         epsilon=sum(one.epsilon for one in each),
+        unit=UnitKind.ENTITY if any(one.unit is UnitKind.ENTITY for one in each) else UnitKind.ROW,
     )
 
 

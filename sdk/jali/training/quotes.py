@@ -43,5 +43,5 @@ def _line(node: str, quote: JobQuote) -> str:
     mind = "" if quote.effort is None else "".join(f"\n    mind: {said}" for said in quote.effort.warnings)
     return (
         f"  {node}: ε {quote.price:.4g} in all ({quote.per_round:.3g} for a round alone{measured}), noise multiplier "
-        f"{quote.noise_multiplier:.3g}, {sampled}, δ {quote.delta:g}{room}{took}{mind}"
+        f"{quote.noise_multiplier:.3g}, {sampled}, δ {quote.delta:g}, for each {quote.protected}{room}{took}{mind}"
     )

@@ -62,12 +62,12 @@ def wish(
         purpose: what the model is for, at least 10 characters; what is trained on what, if not given.
         rounds: how often weights leave.
         steps: DP-SGD steps in a round; `epochs` says it if not given.
-        epochs: how often a row is expected to be seen in all rounds together.
-        batch: the expected number of rows in a step, or "all"; if not given all of them below 2,000, else a twentieth,
-            at least 500.
+        epochs: how often a row, or an entity, is expected to be seen in all rounds together.
+        batch: the expected number of rows in a step, or of entities (each with all its rows) where these are the
+            population's unit, or "all"; if not given all of them below 2,000, else a twentieth, at least 500.
         learning_rate: of each step, before the schedule; 0.5 if not given, 0.05 for Adam.
-        clip_norm: the largest Euclidean norm of one row's gradient.
-        held_out: about which share of the rows measures, and does not teach.
+        clip_norm: the largest Euclidean norm of one row's gradient, or of one entity's: the mean of its rows'.
+        held_out: about which share of the rows, or of the entities, measures and does not teach.
         metrics_epsilon: the stand-alone price of measuring; a tenth of `epsilon` if not given.
         shape: in which form the model reads the features, such as (1, 28, 28).
         optimizer: what is done with a step's noised gradient.

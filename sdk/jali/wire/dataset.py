@@ -39,6 +39,11 @@ class UnitKind(StrEnum):
     ENTITY = "entity"
     """All rows of one identifier, such as a patient's visits; at most `max_rows` of them are read."""
 
+    @property
+    def plural(self) -> str:
+        """Several of them, in words."""
+        return "rows" if self is UnitKind.ROW else "entities"
+
 
 class Column(Request):
     """One column's public facts.

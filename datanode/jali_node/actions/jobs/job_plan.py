@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jali.wire.dataset import UnitKind
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, RoundStatus, Training
 from jali.wire.money import digest, from_fixed
 from jali.wire.person import Role
@@ -14,7 +15,7 @@ from jali_node.actions.datasets.snapshots import snapshot
 from jali_node.actions.jobs import queue
 from jali_node.actions.wishes import subject
 from jali_node.engine.engines import files_only
-from jali_node.errors import InvalidRequest, JobChanged, UnknownResource
+from jali_node.errors import JobChanged, UnknownResource
 from jali_node.jobs import train
 from jali_node.jobs.effort import effort, refuse_if_impossible
 from jali_node.ledger import accountant, book, refusal, training_price
@@ -64,14 +65,11 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
     Raises:
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest, EpsilonTooSmall: it does not fit the card.
     """
-    if registered.card.entity is not None:
-        raise InvalidRequest(
-            "training on tables of entities is not built yet: gradients are clipped by row", field="dataset"
-        )
     files_only(snapshot(registered), "training")
     account = session.get_one(AccountRow, registered.population.account_id)
     terms = book.terms(account)
-    plan = train.plan(training, registered.card.columns, registered.population.units, terms)
+    card, units = registered.card, registered.population.units
+    plan = train.plan(training, card.columns, units, terms, card.max_rows)
     refuse_if_impossible(training.graph, plan, Limits())
     return Planned(registered, plan, terms)
 
@@ -174,6 +172,8 @@ def quoted(session: Session, found: Planned, training: Training) -> JobQuote:
         sampling_rate=found.plan.q,
         delta=account.budget().delta,
         numerics=found.plan.numerics,
+        unit=UnitKind.ROW if found.plan.max_rows is None else UnitKind.ENTITY,
+        max_rows=found.plan.max_rows,
         fits=has_room,
         fitting=None if has_room else refusal.rounded_down(found.fitting(account)),
         effort=effort(

@@ -97,7 +97,8 @@ def run(node: Node, job_id: str, number: int, attempt: int) -> bool:
         training, found = Training.model_validate_json(job.training), stored(session, job)
         weights = base64.b64decode(row.weights or "")
     source, plan = files_only(snapshot(found.registered), "training"), found.plan
-    work = train.Work(training, plan.of_round(number), weights, bytes.fromhex(found.registered.population.ranking_key))
+    key, entity = bytes.fromhex(found.registered.population.ranking_key), found.registered.card.entity
+    work = train.Work(training, plan.of_round(number), weights, key, entity)
     measure = number > plan.rounds
     with leases.kept(lambda: _renewed(node, job_id, number, attempt)) as lost:
         try:

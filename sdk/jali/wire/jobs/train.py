@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from jali.wire.base import Reply, Request
+from jali.wire.dataset import UnitKind
 from jali.wire.descent import Constant, Optimizer, Schedule
 from jali.wire.features import Feature, column_of, described
 from jali.wire.graph import Graph
@@ -55,14 +56,15 @@ def _plain(value: object) -> bool:
 class Training(Request):
     """What a reviewer decides about: the model as data, what it reads, and how it is trained.
 
-    `batch` is the expected number of rows in a step; the sampling rate is `batch` over the population's public figure,
-    and 1 where it is `all`. `steps` are taken in each of `rounds`; `epsilon` is the stand-alone price of all of them
-    together. `schedule` says how the learning rate goes over all of them; what an optimizer remembers begins anew in
-    each round.
+    `batch` is the expected number of units in a step: of rows, or of entities, each with all its rows, where these are
+    the population's unit. The sampling rate is `batch` over the population's public figure, and 1 where it is `all`.
+    `clip_norm` bounds the gradient of one unit, an entity's being the mean of its rows'. `steps` are taken in each of
+    `rounds`; `epsilon` is the stand-alone price of all of them together. `schedule` says how the learning rate goes
+    over all of them; what an optimizer remembers begins anew in each round.
 
-    With `held_out`, about that share of the rows, chosen by a keyed hash of each row's own content, teaches nothing;
-    once all rounds are done the model is measured on it, and the figures leave at a price of their own,
-    `metrics_epsilon`.
+    With `held_out`, about that share of the units, chosen by a keyed hash of each row's own content or of each entity's
+    identifier, teaches nothing; once all rounds are done the model is measured on it, and the figures leave at a price
+    of their own, `metrics_epsilon`.
     """
 
     kind: Literal["train"] = "train"
@@ -139,10 +141,9 @@ class Training(Request):
             return "Adam"
         return f"gradient descent with momentum {self.momentum:g}" if self.momentum else "gradient descent"
 
-    @property
-    def rows_a_step(self) -> str:
-        """How many rows a step sees, in words."""
-        return "all rows (full batch)" if self.batch == "all" else f"about {self.batch:,} rows"
+    def a_step(self, units: str = "rows") -> str:
+        """Say how many units, rows or entities, a step sees."""
+        return f"all {units} (full batch)" if self.batch == "all" else f"about {self.batch:,} {units}"
 
 
 class JobForm(Request):
@@ -189,7 +190,8 @@ class JobQuote(Reply):
 
     `price` is of everything, all rounds and the metrics, whose own price is `metrics_price`.
     Where the population's account has no room for it, `fitting` is the dearest epsilon at which it would have. `effort`
-    is what it takes of the machine.
+    is what it takes of the machine. It protects a `unit`: a row, or an entity with all its rows, of which `max_rows` at
+    most are read.
     """
 
     price: float
@@ -202,6 +204,18 @@ class JobQuote(Reply):
     fits: bool
     fitting: float | None = None
     effort: Effort | None = None
+    unit: UnitKind = UnitKind.ROW
+    max_rows: int | None = None
+
+    @property
+    def protected(self) -> str:
+        """What the price protects, in words.
+
+        >>> JobQuote(price=1, per_round=1, noise_multiplier=1, sampling_rate=0.1, delta=1e-6, numerics="", fits=True,
+        ...     unit="entity", max_rows=20).protected
+        'entity of at most 20 rows'
+        """
+        return "row" if self.max_rows is None else f"entity of at most {self.max_rows:,} rows"
 
 
 class JobStatus(StrEnum):
@@ -304,7 +318,8 @@ class Metrics(Reply):
     """How a model does on held-out rows, with noise. `stddev` is of the noise alone, about, in each figure's own unit.
 
     `accuracy` is the share of rows that it gets right; where the target is a number, `error` is the mean absolute one
-    in the target's unit instead. `loss` is the mean of each row's, clamped to `loss_max`.
+    in the target's unit instead. `loss` is the mean of each row's, clamped to `loss_max`. Where `unit` is an entity,
+    `rows` counts entities, and each figure is the mean over entities of the mean over their rows.
     """
 
     rows: float
@@ -316,6 +331,7 @@ class Metrics(Reply):
     loss_stddev: float
     loss_max: float
     epsilon: float
+    unit: UnitKind = UnitKind.ROW
 
     def describe(self) -> str:
         """Say how it does, each figure with the noise's standard deviation.
@@ -327,7 +343,7 @@ class Metrics(Reply):
         name, figure = ("error", self.error) if self.accuracy is None else ("accuracy", self.accuracy)
         return (
             f"{name} {figure:.3g} ± {self.figure_stddev:.2g}, loss {self.loss:.3g} ± {self.loss_stddev:.2g}, on about "
-            f"{max(0.0, self.rows):,.0f} held-out rows (noise alone; ε {self.epsilon:.3g})"
+            f"{max(0.0, self.rows):,.0f} held-out {self.unit.plural} (noise alone; ε {self.epsilon:.3g})"
         )
 
 
