@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from jali_node.training.gradients import (
     ORDINARY,
+    STRAY,
     EmbeddingPart,
     LinearPart,
     Part,
@@ -38,11 +39,6 @@ from jali_node.training.gradients import (
     squares,
 )
 from jali_node.training.tensors import Rows
-
-STRAY = 2.0**-12
-"""Squared norms that were computed without their sum are taken to be larger by this share of the squared sum of the
-rows' norms. So scaled rows are together no longer than 64 times the clip norm, and what rounding leaves of them where
-they cancel is below what `engine.BELOW` and this leave free. Rows that agree are clipped 0.01 % shorter."""
 
 
 class Units:

@@ -21,6 +21,12 @@ from jali_node.training.layers import Embedding
 ORDINARY = 2.0**80
 """Squared norms above this, and those that are no number, are not scaled down but taken for zero. Factors that fit them
 are so small that 32-bit floats round them by whole percents, and a row would count more than it may."""
+STRAY = 2.0**-12
+"""The squared norm of a sum that is never made counts as larger by this share of the squared sum of its parts' norms.
+Where huge parts almost cancel, the norm of what is left is small, so it is hardly scaled down, and the rounding of the
+parts would be added in full. With this, scaled parts are together no longer than 64 times the clip norm, and what
+rounding leaves of them is below what this and `engine.BELOW` leave free. Parts that agree lose 0.01 % of their length.
+"""
 BLOCK = 64
 SAMPLERS: dict[type[nn.Module], Callable[..., dict[nn.Parameter, Tensor]]] = GradSampleModule.GRAD_SAMPLERS
 KNOWN = {*SAMPLERS, Embedding, RNNLinear}
@@ -79,6 +85,8 @@ class EmbeddingPart:
         blame = self.blame.double()
         same = (self.ids.unsqueeze(2) == self.ids.unsqueeze(1)).double()
         squared = (same * (blame @ blame.mT)).sum((1, 2)).clamp(min=0.0)
+        if self.ids.shape[1] > 1:
+            squared.add_(torch.linalg.vector_norm(blame, dim=2).sum(1).square(), alpha=STRAY)
         return squared.masked_fill_(squared > ORDINARY, math.inf)
 
     def add_to(self, sums: Sums, factors: Tensor) -> None:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from jali.training import graph as sdk
 from jali.wire.targets import Loss
 from jali_node.sandbox import task
-from jali_node.training import engine, entities, graph_check, sums
+from jali_node.training import engine, entities, gradients, graph_check, sums
 from jali_node.training.entities import Chunk, Grouping, Units, summed
 from jali_node.training.gradients import EmbeddingPart, LinearPart, Recorder
 from jali_node.training.lattice import HALF, LATTICE, SENSITIVITY
@@ -161,9 +161,10 @@ def test_huge_gradients_that_cancel_leave_no_more_than_the_clip_norm(
     """
     if not guarded:
         monkeypatch.setattr(entities, "STRAY", 0.0)
+        monkeypatch.setattr(gradients, "STRAY", 0.0)
     torch.manual_seed(5)
     linear, table = nn.Linear(width, width), Embedding(3, width)
-    norms = []
+    norms, in_rows = [], []
     for _ in range(5):
         shown, blame = torch.randn(1, width) * huge, torch.randn(1, width) * huge
         shown, blame = shown.repeat(4, 1), torch.cat([blame, -blame, blame * (1 + 1e-6), -blame])
@@ -173,6 +174,9 @@ def test_huge_gradients_that_cancel_leave_no_more_than_the_clip_norm(
             (table, EmbeddingPart(table, torch.ones(4, 1, dtype=torch.long), blame.unsqueeze(1))),
         ):
             norms.append(float(contribution(layer, [summed(part, grouping)], 1, 1.0).norm()))
+        row = EmbeddingPart(table, torch.ones(1, 4, dtype=torch.long), blame.unsqueeze(0))
+        in_rows.append(float(contribution(table, [row], 1, 1.0).norm()))
+    assert guarded is False or max(in_rows) <= 1.0, "one row with an id several times"
     assert (max(norms) <= 1.0) == (guarded or width == 2)
 
 
