@@ -154,7 +154,12 @@ def build_house(tmp_path: Path, migrated_sqlite: bytes) -> Iterator[BuildHouse]:
     ) -> House:
         folder = tmp_path / name.replace(" ", "-")
         prepare_folder(folder, name)
-        others = {"requests_per_s": 100_000, "requests_at_once": 100_000, **others}  # tests ask as fast as they can
+        others = {
+            "event_stream_s": 0.0,
+            "requests_per_s": 100_000,
+            "requests_at_once": 100_000,
+            **others,
+        }  # tests ask as fast as they can
         settings = Settings(folder=folder, name=name, database_url=database_url, timed_release=timed_release, **others)
         if database_url is None:
             (folder / "node.db").write_bytes(migrated_sqlite)

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     airlock_days: int = Field(default=30, ge=1, le=3650, description="after which an undecided output is destroyed")
     request_expire_days: int = Field(default=60, ge=1, le=3650, description="after which an undecided request lapses")
     job_start_days: int = Field(default=30, ge=1, le=365, description="after which an approved job that waits is ended")
+    event_stream_s: float = Field(default=300.0, ge=0, le=3600, description="then whoever follows connects again")
     job_pause_days: int = Field(default=14, ge=1, le=365, description="after which a job that stays paused is ended")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="what is kept how long")
     notices: NoticeSettings = Field(default=NoticeSettings(), description="webhooks and mail; JSON in the environment")

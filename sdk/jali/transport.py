@@ -7,7 +7,7 @@ that would send it in the clear are refused, and no message or repr shows it.
 import ipaddress
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -85,6 +85,26 @@ class Transport:
                 time.sleep(pause_s)
         return self._sent("GET", path, reply, params=params, timeout_s=timeout_s)
 
+    def events(self, path: str, data: type[T]) -> Iterator[T]:
+        """Yield the data of a stream of server-sent events, as they come, until the node ends it.
+
+        Raises:
+            JaliError: the exception that the node names, NodeUnreachable or UnexpectedReply.
+        """
+        headers = {**self._headers(), "Accept": "text/event-stream"}
+        try:
+            with self._client.stream("GET", path, headers=headers, timeout=_timeout(READ_TIMEOUT_S)) as response:
+                if not response.is_success:
+                    response.read()
+                    _refuse_problem(response, self.url)
+                for line in response.iter_lines():
+                    if line.startswith("data: "):
+                        yield TypeAdapter(data).validate_json(line.removeprefix("data: "))
+        except ValidationError as failure:
+            raise errors.UnexpectedReply(f"{self.url} sent an event in a form that this SDK does not know") from failure
+        except httpx2.HTTPError as failure:
+            raise errors.NodeUnreachable(f"{self.url} stopped sending ({type(failure).__name__})") from failure
+
     def content(self, path: str, params: Mapping[str, Params]) -> bytes:
         """Fetch a file, once.
 
@@ -144,14 +164,9 @@ class Transport:
                 time.sleep(wait_s)
 
     def _response(self, method: str, path: str, *, timeout_s: float, **request: Any) -> httpx2.Response:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if self.forwarded_for:
-            headers["X-Forwarded-For"] = self.forwarded_for
         try:
             return self._client.request(
-                method, path, headers=headers, timeout=_timeout(timeout_s), follow_redirects=False, **request
+                method, path, headers=self._headers(), timeout=_timeout(timeout_s), follow_redirects=False, **request
             )
         except httpx2.HTTPError as failure:
             if "CERTIFICATE_VERIFY_FAILED" in str(failure):
@@ -163,6 +178,14 @@ class Transport:
                 f"no answer from {self.url} ({type(failure).__name__}); if a question was on its way, ask it "
                 "again: what has been charged is not charged twice"
             ) from failure
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if self.forwarded_for:
+            headers["X-Forwarded-For"] = self.forwarded_for
+        return headers
 
     def __repr__(self) -> str:
         return f"Transport({self.url!r})"

@@ -3,12 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
 from tests.node.test_jobs import begin, decide, form, submitted
 
+from jali.wire.jobs.train import JobProgress
+from jali.wire.person import Role
 from jali_node.actions.jobs import run_round
 from jali_node.actions.jobs.end_overdue import end_overdue
+from jali_node.actions.jobs.follow_job import follow_job
 from jali_node.jobs import train
+from jali_node.people.caller import Caller
+from jali_node.routes import jobs
 from jali_node.store import workers
 from jali_node.tables import JobRoundRow, JobRow
 
@@ -142,3 +148,42 @@ def test_a_priority_beyond_its_bounds_is_refused_by_its_field(wide: Any) -> None
         f"/v1/jobs/{job}/priority", json={"priority": 101}, headers=wide.bearer(wide.owner)
     )  # fmt: skip
     assert (reply.status_code, reply.json()["field"]) == (400, "priority")
+
+
+def test_a_job_is_followed_by_events_until_it_ends(build_house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build_house(cap=50.0, event_stream_s=60.0)
+    weights = form(house)["weights"]
+    monkeypatch.setattr(train, "run", lambda *_, **__: weights)
+    monkeypatch.setattr(jobs, "EVENT_POLL_S", 0.01)
+    job = queued(house)
+    caller = Caller("somebody", "An Auditor", Role.AUDITOR, frozenset())
+    seen: list[JobProgress] = []
+
+    async def follow() -> None:
+        first = follow_job(house.node, caller, job)
+        async for event in jobs._events(house.node, caller, job, first):
+            data = [line for line in event.splitlines() if line.startswith("data: ")]
+            if not data:
+                continue
+            seen.append(JobProgress.model_validate_json(data[0].removeprefix("data: ")))
+            if seen[-1].status == "queued":
+                assert run_round.claim(house.node, job, 1, 1, "worker-1")
+            elif seen[-1].status == "running":
+                assert run_round.run(house.node, job, 1, 1)
+
+    anyio.run(follow)
+    assert [(each.status.value, each.parts_done) for each in seen] == [("queued", 0), ("running", 0), ("done", 1)]
+    assert [each.ended for each in seen] == [False, False, True]
+    assert seen[0].spent == 0
+    assert seen[1].spent == seen[2].spent == pytest.approx(seen[2].price)
+    assert "1 of 1 rounds" in seen[2].describe()
+
+
+def test_the_sdk_reads_the_events_of_a_job(build_house: Any) -> None:
+    house = build_house(cap=50.0)
+    job = queued(house)
+    house.post(f"/v1/jobs/{job}/end", {})
+    found = house.sdk()["visits"].job(job)
+    [last] = found.events()
+    assert last.status == "cancelled"
+    assert last.ended

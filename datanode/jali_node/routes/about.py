@@ -9,7 +9,7 @@ from jali_node.routes.signed_in import ServingNode
 from jali_node.statistics import STATISTICS
 
 router = APIRouter(tags=["node"])
-CAPABILITIES = (*(f"statistic:{module.KIND}" for module in STATISTICS), "job:train", "job:code")
+CAPABILITIES = (*(f"statistic:{module.KIND}" for module in STATISTICS), "job:train", "job:events", "job:code")
 
 
 @router.get("/v1/node")

@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from jali.training import card
 from jali.training.card import Origin
 from jali.training.coordinator import ENDED, done
 from jali.training.quotes import QuoteText
-from jali.wire.jobs.train import Job, JobForm, JobStatus, Metrics, Round, RoundForm, RoundStatus
+from jali.wire.jobs.train import Job, JobForm, JobProgress, JobStatus, Metrics, Round, RoundForm, RoundStatus
 from jali.wire.money import digest
 
 RUN = "alone"
@@ -155,6 +156,31 @@ class TrainingJob:
                 wait.reach(number)
             wait.outcome = "trained"
         return self.refresh()
+
+    def events(self) -> Iterator[JobProgress]:
+        """Follow it: yield how far it has come, now and whenever that changes, until it has ended.
+
+        Only what is public: states, rounds, what was spent, and what it waits for. Rounds begin when somebody asks for
+        them, as `wait()` does.
+
+        Raises:
+            NotOffered: the node is older than this.
+
+        Example::
+
+            for progress in job.events():
+                print(progress.describe())
+        """
+        if "job:events" not in self._remote.info.capabilities:
+            raise errors.NotOffered(f"{self._remote.info.name} does not tell progress as it comes: use refresh()")
+        before = None
+        while before is None or not before.ended:
+            for progress in self._remote.transport.events(f"/v1/jobs/{self.id}/events", JobProgress):
+                if progress != before:
+                    before = progress
+                    yield progress
+            if before is not None and not before.ended:
+                time.sleep(POLL_S)
 
     def end(self) -> "TrainingJob":
         """Withdraw it before the decision, cancel it after.

@@ -187,8 +187,8 @@ def shown(session: Session, row: JobRow) -> Job:
     training = Training.model_validate(json.loads(row.training))
     found = stored(session, row)
     rounds = session.scalars(select(JobRoundRow.status).where(JobRoundRow.job_id == row.id)).all()
-    lapsed = request_state.lapsed(row.status, row.undecided_until, clock.now(session))
-    status = JobStatus.EXPIRED if lapsed else JobStatus(row.status)
+    status = shown_status(session, row)
+    lapsed = status is JobStatus.EXPIRED and row.status != JobStatus.EXPIRED
     return Job(
         id=row.id,
         training=training,
@@ -208,13 +208,20 @@ def shown(session: Session, row: JobRow) -> Job:
         decided_by=row.decided_by,
         reason=request_state.LAPSED if lapsed else row.reason,
         approvals=agree.approvals(session, row.id),
-        waiting_for=_waiting_for(session, row, found, status),
+        waiting_for=waiting_for(session, row, found, status),
         priority=row.priority,
         paused_until=row.paused_until,
     )
 
 
-def _waiting_for(session: Session, row: JobRow, found: Planned, status: JobStatus) -> str:
+def shown_status(session: Session, row: JobRow) -> JobStatus:
+    """Return where a job stands now: one that nobody has decided in time has lapsed, whether or not that is written."""
+    lapsed = request_state.lapsed(row.status, row.undecided_until, clock.now(session))
+    return JobStatus.EXPIRED if lapsed else JobStatus(row.status)
+
+
+def waiting_for(session: Session, row: JobRow, found: Planned, status: JobStatus) -> str:
+    """Say whose decision a job waits for, or what its next round does."""
     if status is JobStatus.CHANGES_ASKED:
         return "the asker, who is to change it"
     if status is JobStatus.SUBMITTED:

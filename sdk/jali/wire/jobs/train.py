@@ -290,6 +290,35 @@ class Job(Reply):
     paused_until: datetime | None = None
 
 
+class JobProgress(Reply):
+    """How far a job has come. Its parts are its rounds, and measuring behind them.
+
+    `spent` is the stand-alone price of the parts that were begun, were they alone, out of `price`.
+    """
+
+    status: JobStatus
+    rounds_done: int
+    rounds: int
+    steps_a_round: int
+    parts_done: int
+    parts: int
+    spent: float
+    price: float
+    waiting_for: str = ""
+    ended: bool = False
+
+    def describe(self) -> str:
+        """Say it in one line.
+
+        >>> JobProgress(status="running", rounds_done=2, rounds=4, steps_a_round=30, parts_done=2, parts=5, spent=0.7,
+        ...             price=1.0, waiting_for="a worker that trains it").describe()
+        'running: 2 of 4 rounds of 30 steps done, ε 0.7 of 1 spent; waits for a worker that trains it'
+        """
+        done = f"{self.rounds_done} of {self.rounds} rounds of {self.steps_a_round} steps done"
+        waits = f"; waits for {self.waiting_for}" if self.waiting_for else ""
+        return f"{self.status.value.replace('_', ' ')}: {done}, ε {self.spent:.3g} of {self.price:.3g} spent{waits}"
+
+
 class RoundForm(Request):
     """The weights that a round begins with. The same run, round and weights get the same stored reply.
 
