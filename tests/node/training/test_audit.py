@@ -126,7 +126,7 @@ def test_none_of_many_hostile_rows_counts_more_than_the_clip_norm() -> None:
 
 
 def test_the_audit_catches_a_row_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradients, "_finite", torch.clone)
+    monkeypatch.setattr(gradients, "finite", torch.clone)
     assert canaries.most_of_one_row(1.0, 1.0, rows=50) == math.inf
 
 
