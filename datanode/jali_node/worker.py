@@ -89,10 +89,8 @@ def _claimed(
 def _workflows(node: Node, free: threading.Event) -> tuple[Workflow, Workflow]:
     @DBOS.step(name="train")
     def train(job_id: str, number: int, attempt: int) -> bool:
-        started = time.monotonic()
-        stored = run_round.run(node, job_id, number, attempt)
-        log.info("round %d of %s took %.1f s", number, job_id, time.monotonic() - started)
-        return stored
+        log.info("round %d of %s, attempt %d", number, job_id, attempt)
+        return run_round.run(node, job_id, number, attempt)
 
     @DBOS.step(name="run_code")
     def run(job_id: str, attempt: int) -> bool:

@@ -18,6 +18,7 @@ from jali.wire.notice import NoticeState
 from jali.wire.problem import Code
 from jali_node.ledger import book
 from jali_node.policy import request_state
+from jali_node.store import workers
 from jali_node.store.database import Database
 from jali_node.tables import (
     AccessRequestRow,
@@ -89,12 +90,14 @@ class _Ledger(Collector):
             late = session.execute(select(func.coalesce(func.sum(ReleaseTimeRow.late), 0))).scalar_one()
             entries = session.execute(select(ChainHeadRow.seq)).scalar_one()
             spends, waiting = _spends(session), _waiting(session)
+            seen = len(workers.alive(session))
         return [
             spent,
             held,
             jobs,
             *spends,
             waiting,
+            GaugeMetricFamily("jali_workers", "Workers that were seen lately", value=float(seen)),
             GaugeMetricFamily("jali_late_answers", "Answers that left later than their time", value=float(late)),
             GaugeMetricFamily("jali_ledger_entries", "Entries of the chain", value=float(entries)),
         ]
