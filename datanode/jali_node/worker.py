@@ -21,6 +21,7 @@ from jali_node.actions.code import run_code
 from jali_node.actions.jobs import run_round
 from jali_node.errors import InvalidRequest, NodeUnavailable
 from jali_node.node import Node
+from jali_node.sandbox import cell
 from jali_node.store import workers
 
 QUEUE = "rounds"
@@ -36,10 +37,11 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
     """Run what is approved until `ended` is set.
 
     Raises:
-        InvalidRequest: another process works under this worker's name.
+        InvalidRequest: another process works under this worker's name, or its sandbox is below the owner's tier.
     """
     worker_id = os.environ.get(WORKER_ID, "worker-1")
-    with _enlisted(node, worker_id, ended, say):
+    tier = _tier(node)
+    with _enlisted(node, worker_id, tier, ended, say):
         config: DBOSConfig = {
             "name": "jali-node",
             "system_database_url": _queue_url(node),
@@ -114,11 +116,33 @@ def _workflows(node: Node, free: threading.Event) -> tuple[Workflow, Workflow]:
     return workflows  # type: ignore[no-any-return]
 
 
+def _tier(node: Node) -> int:
+    """Return the tier that rounds reach here.
+
+    Raises:
+        InvalidRequest: it is below the owner's; or no process can be started.
+    """
+    least = node.settings.sandbox_tier_min
+    try:
+        reached = cell.tier()
+    except cell.SandboxFailed as error:
+        raise InvalidRequest(f"no round can run on this machine: {error}", field="sandbox_tier_min") from None
+    if reached < least:
+        raise InvalidRequest(
+            f"this machine's sandbox reaches tier {reached}, and sandbox_tier_min is {least}: start the worker on a "
+            "machine that reaches it (`jali node doctor` says what is missing), or lower the setting",
+            field="sandbox_tier_min",
+        )
+    return reached
+
+
 @contextmanager
-def _enlisted(node: Node, worker_id: str, ended: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
+def _enlisted(
+    node: Node, worker_id: str, tier: int, ended: threading.Event, say: Callable[[str], None]
+) -> Iterator[None]:
     """Go by a name while the block runs, and be seen."""
     process = secrets.token_hex(16)
-    _take(node, worker_id, process, ended, say)
+    _take(node, worker_id, process, tier, ended, say)
     left = threading.Event()
 
     def beat() -> None:
@@ -144,7 +168,9 @@ def _enlisted(node: Node, worker_id: str, ended: threading.Event, say: Callable[
             workers.leave(session, worker_id, process)
 
 
-def _take(node: Node, worker_id: str, process: str, ended: threading.Event, say: Callable[[str], None]) -> None:
+def _take(
+    node: Node, worker_id: str, process: str, tier: int, ended: threading.Event, say: Callable[[str], None]
+) -> None:
     """Take a name; where another process had it, wait until that one is known to be dead.
 
     Raises:
@@ -153,7 +179,7 @@ def _take(node: Node, worker_id: str, process: str, ended: threading.Event, say:
     first = None
     while not ended.is_set():
         with node.database.writing() as session:
-            other = workers.enlist(session, worker_id, process, socket.gethostname(), None)
+            other = workers.enlist(session, worker_id, process, socket.gethostname(), tier)
         if other is None:
             return
         if first is None:

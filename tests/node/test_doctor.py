@@ -175,3 +175,9 @@ def test_a_postgresql_that_is_down_is_said_without_its_password(folder: Path, mo
 def test_workers_are_tried_for_real(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert "sandbox tier" in examined(folder, 0)["workers"]["found"]
+
+
+def test_a_sandbox_below_the_owners_tier_fails_with_both_numbers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell, "tier", lambda: 3)
+    toml(folder, "sandbox_tier_min = 4\n")
+    assert "tier 3, and sandbox_tier_min is 4" in examined(folder, 1)["workers"]["found"]

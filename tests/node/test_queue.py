@@ -187,3 +187,35 @@ def test_the_sdk_reads_the_events_of_a_job(build_house: Any) -> None:
     [last] = found.events()
     assert last.status == "cancelled"
     assert last.ended
+
+
+def needs_tier(house: Any, least: int) -> None:
+    house.node.settings.__dict__["sandbox_tier_min"] = least
+
+
+def test_a_worker_below_the_owners_tier_begins_nothing_and_nothing_is_spent(wide: Any) -> None:
+    job = queued(wide)
+    with wide.node.database.writing() as session:
+        workers.enlist(session, "low", "p", "here", 3)
+        workers.enlist(session, "high", "q", "here", 4)
+    needs_tier(wide, 4)
+    before = kinds(wide)
+    assert not run_round.claim(wide.node, job, 1, 1, "low")
+    assert not run_round.claim(wide.node, job, 1, 1, "of no known tier")
+    assert kinds(wide) == before
+    assert wide.client.get("/ready").json() == {"status": "ready", "sandbox_tier": "4"}
+    assert run_round.claim(wide.node, job, 1, 1, "high")
+
+
+def test_a_job_that_no_worker_may_run_is_refused_with_both_tiers_when_asked_for_and_when_approved(wide: Any) -> None:
+    job = submitted(wide)
+    with wide.node.database.writing() as session:
+        workers.enlist(session, "worker-1", "p", "here", 3)
+    needs_tier(wide, 4)
+    for refused in (decide(wide, job), wide.post("/v1/jobs", form(wide, epsilon=0.5))):
+        assert refused.status_code == 400, refused.text
+        assert refused.json()["field"] == "sandbox_tier_min"
+        assert "tier 4" in refused.json()["detail"]
+        assert "tier 3" in refused.json()["detail"]
+    needs_tier(wide, 3)
+    assert decide(wide, job).status_code == 200

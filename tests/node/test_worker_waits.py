@@ -13,6 +13,7 @@ from jali_node.actions.jobs import run_round
 from jali_node.actions.operations.set_clock import accept_clock
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import chain
+from jali_node.sandbox import cell
 from jali_node.tables import WorkerRow
 
 
@@ -69,22 +70,29 @@ def test_a_worker_looks_again_where_the_database_was_gone(waiting: Any) -> None:
 
 def test_a_worker_s_name_is_one_process_at_a_time(house: Any) -> None:
     said: list[str] = []
-    with worker._enlisted(house.node, "worker-1", threading.Event(), said.append):
+    with worker._enlisted(house.node, "worker-1", 4, threading.Event(), said.append):
         with (
             pytest.raises(InvalidRequest, match="a worker named worker-1 runs on"),
-            worker._enlisted(house.node, "worker-1", threading.Event(), said.append),
+            worker._enlisted(house.node, "worker-1", 4, threading.Event(), said.append),
         ):
             pass
         assert "waiting whether it is seen again" in said[0]
-        with worker._enlisted(house.node, "worker-2", threading.Event(), said.append):
+        with worker._enlisted(house.node, "worker-2", 4, threading.Event(), said.append):
             pass
-    with worker._enlisted(house.node, "worker-1", threading.Event(), said.append):
+    with worker._enlisted(house.node, "worker-1", 4, threading.Event(), said.append):
         assert len(said) == 1, "a name that was given back is free at once"
 
 
 def test_a_worker_whose_name_was_taken_over_stops(house: Any) -> None:
     ended = threading.Event()
-    with worker._enlisted(house.node, "worker-1", ended, print):
+    with worker._enlisted(house.node, "worker-1", 4, ended, print):
         with house.node.database.writing() as session:
             session.get_one(WorkerRow, "worker-1").process = "another"
         assert ended.wait(60)
+
+
+def test_a_worker_below_the_owners_tier_does_not_start(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell, "tier", lambda: 3)
+    house.node.settings.__dict__["sandbox_tier_min"] = 4
+    with pytest.raises(InvalidRequest, match="reaches tier 3, and sandbox_tier_min is 4"):
+        worker.work(house.node, threading.Event(), print)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from jali_node.actions.operations.readiness import refuse_unless_ready
 from jali_node.observe.metrics import Metrics
 from jali_node.routes.signed_in import PROBLEMS, ServingNode, SignedIn
+from jali_node.store.workers import best_tier
 
 router = APIRouter(tags=["operations"])
 UNREADY: dict[int | str, dict[str, Any]] = {503: PROBLEMS[503]}
@@ -21,9 +22,14 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready", responses=UNREADY)
 def ready(node: ServingNode) -> dict[str, str]:
-    """Say that questions can be answered: the database is there and of this release, and tables are where they were."""
+    """Say that questions can be answered: the database is there and of this release, and tables are where they were.
+
+    Where workers run, `sandbox_tier` is the highest that any of them reaches.
+    """
     refuse_unless_ready(node)
-    return {"status": "ready"}
+    with node.database.reading() as session:
+        tier = best_tier(session)
+    return {"status": "ready"} if tier is None else {"status": "ready", "sandbox_tier": str(tier)}
 
 
 @router.get("/metrics", responses=PROBLEMS, response_class=Response)

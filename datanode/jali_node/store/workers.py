@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from jali_node.tables import WorkerRow
 
+PROCESS = 2
+"""The tier of any process of its own: see `jali_node.sandbox`."""
 LEASE = timedelta(seconds=15)
 """A worker that was not seen for so long is taken for dead."""
 
@@ -45,6 +47,17 @@ def leave(session: Session, worker_id: str, process: str) -> None:
     row = session.get(WorkerRow, worker_id, with_for_update=True, populate_existing=True)
     if row is not None and row.process == process:
         row.seen_at = datetime.now(UTC) - LEASE
+
+
+def tier(session: Session, worker_id: str) -> int:
+    """Return the tier of a worker's sandbox; the lowest where it is not known."""
+    row = session.get(WorkerRow, worker_id)
+    return PROCESS if row is None or row.tier is None else row.tier
+
+
+def best_tier(session: Session) -> int | None:
+    """Return the highest tier among the workers that were seen lately; nothing where there is none."""
+    return max((PROCESS if row.tier is None else row.tier for row in alive(session)), default=None)
 
 
 def last_seen(session: Session) -> datetime | None:

@@ -9,6 +9,7 @@ from jali.wire.jobs.train import Job, JobDecision, JobStatus, RoundStatus
 from jali_node import audit
 from jali_node.actions.approvals import agree
 from jali_node.actions.approvals.agree import Yes
+from jali_node.actions.jobs import tiers
 from jali_node.actions.jobs.job_plan import form_of, price_of, refuse_if_changed, shown, stored, visible
 from jali_node.actions.jobs.judge_job import judge_job
 from jali_node.actions.wishes.tell import tell
@@ -31,6 +32,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
         DecisionOutdated: it was decided already, has lapsed, or is not the revision that was read.
         ProjectEnded: no job of it begins any more.
         ExtraMissing: this node cannot train; it says what to install.
+        InvalidRequest: no worker's sandbox reaches the owner's tier.
         BudgetExhausted: the population's account has no room; nothing is decided.
     """
     caller.must_review()
@@ -45,7 +47,7 @@ def decide_job(node: Node, caller: Caller, job_id: str, decision: JobDecision) -
         status = job_state.moved(JobStatus(row.status), decision.outcome)
         if decision.outcome is JobStatus.APPROVED:
             projects.refuse_if_ended(session, row.project_id)
-            _refuse_unless_it_can_run(session, row)
+            _refuse_unless_it_can_run(session, node, row)
             found = stored(session, row)
             judge_job(session, row.person_id, found, form_of(row).training).refuse_if_denied()
             if not agree.agreed(session, caller, Yes(row.id, row.digest, price_of(found), None, decision.reason)):
@@ -84,8 +86,9 @@ def approve_by_rule(session: Session, node: Node, row: JobRow, ruling: Ruling) -
     tell(session, node, row, Happened.GRANTED, None, ruling.reason)
 
 
-def _refuse_unless_it_can_run(session: Session, row: JobRow) -> None:
+def _refuse_unless_it_can_run(session: Session, node: Node, row: JobRow) -> None:
     train.refuse_if_this_node_cannot_train()
+    tiers.refuse_if_too_low(session, node)
     refuse_if_changed(row)
     train.review(form_of(row), catalog.version(session, row.version_id).card.columns)
 

@@ -21,7 +21,7 @@ from jali_node.jobs import train
 from jali_node.ledger import book
 from jali_node.node import Node
 from jali_node.policy import job_state
-from jali_node.store import projects
+from jali_node.store import projects, workers
 from jali_node.tables import JobRoundRow, JobRow, SpendRow
 
 LEASE_S = 15.0
@@ -42,7 +42,8 @@ def claim(node: Node, job_id: str, number: int, attempt: int, worker_id: str) ->
     """Take a round for `LEASE_S`, and begin its spend if nobody has; return whether it is ours.
 
     A job that is not what was approved, or whose project is over, fails here before anything is begun. A round that
-    was begun before the end goes on: its price is spent. What was frozen meanwhile waits.
+    was begun before the end goes on: its price is spent. What was frozen meanwhile waits, and so does what needs a
+    sandbox of a higher tier than this worker's.
     """
     try:
         return _claimed(node, job_id, number, attempt, worker_id)
@@ -56,7 +57,7 @@ def _claimed(node: Node, job_id: str, number: int, attempt: int, worker_id: str)
         row = job_round(session, job_id, number)
         if row is None or not _free(row, attempt) or JobStatus(job.status) in job_state.ENDED:
             return False
-        if queue.refused_for_now(session, job):
+        if queue.refused_for_now(session, job) or workers.tier(session, worker_id) < node.settings.sandbox_tier_min:
             return False
         begun = session.get_one(SpendRow, row.spend_id).state != book.HELD
         try:

@@ -10,6 +10,7 @@ from jali.wire.ids import PREFIX_JOB, new_id
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus
 from jali.wire.policy import Effect
 from jali_node import audit
+from jali_node.actions.jobs import tiers
 from jali_node.actions.jobs.decide_job import approve_by_rule
 from jali_node.actions.jobs.job_plan import Planned, fits, planned, quoted, shown
 from jali_node.actions.jobs.judge_job import JudgedJob, judge_job
@@ -35,6 +36,7 @@ def quote_job(node: Node, caller: Caller, form: JobForm) -> JobQuote:
     caller.must_belong_to(form.training.project)
     with node.database.reading() as session:
         projects.refuse_if_ended(session, form.training.project)
+        tiers.refuse_if_too_low(session, node)
         found = planned(session, seen(session, caller, form.training.dataset), form.training)
         judge_job(session, caller.id, found, form.training).refuse_if_denied()
         return quoted(session, found, form.training)
@@ -134,6 +136,7 @@ def _judged(node: Node, caller: Caller, form: JobForm) -> JudgedJob:
     """Judge a job and note it, whatever is said: what is refused is noted too."""
     with node.database.writing() as session:
         projects.refuse_if_ended(session, form.training.project)
+        tiers.refuse_if_too_low(session, node)
         found = planned(session, seen(session, caller, form.training.dataset), form.training)
         judged = judge_job(session, caller.id, found, form.training)
         history.note_job(session, judged.place, judged.asked, judged.standing, judged.ruling)

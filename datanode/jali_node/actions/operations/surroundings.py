@@ -111,7 +111,10 @@ def workers(settings: Settings) -> Iterator[Finding]:
     except (cell.SandboxFailed, OSError) as error:
         yield fail("workers", f"none can be started ({error})", "see that python can start processes here")
         return
-    if tier < walls.NO_NETWORK:
+    if tier < settings.sandbox_tier_min:
+        found = f"sandbox tier {tier}, and sandbox_tier_min is {settings.sandbox_tier_min}: no training runs here"
+        yield fail("workers", found, "a kernel with seccomp (3) and Landlock (4), or a lower sandbox_tier_min")
+    elif tier < walls.NO_NETWORK:
         advice = "a kernel with seccomp (Linux on x86_64 or aarch64) keeps workers from the network"
         yield warn("workers", f"sandbox tier {tier} of {walls.NO_FILES}", advice)
     elif tier < walls.NO_FILES:
