@@ -1,8 +1,8 @@
 """The worker: takes what was approved off the queue and runs it, each round in a process of its own.
 
 Jali's own tables own every state, and a claim in them is a lease: several workers may share one node's database, and
-what one of them leaves behind another takes over. DBOS drives what was claimed: with a worker restarted under its name
-it takes the unfinished round up again; with another worker, the lease's end does.
+what one of them leaves behind another takes over. DBOS drives what was claimed, in a queue that is the worker's own:
+restarted under its name it takes the unfinished round up again; with another worker, the lease's end does.
 """
 
 import logging
@@ -53,8 +53,10 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
         DBOS(config=config)
         free = threading.Event()
         round_workflow, code_workflow = _workflows(node, free)
+        own = f"{QUEUE}-{worker_id}"
+        DBOS.listen_queues([own])  # a process takes from every queue of the database if nothing is said
         DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
+        DBOS.register_queue(own, worker_concurrency=1, polling_interval_sec=POLL_S)
         say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
         try:
             while not ended.is_set():
@@ -62,7 +64,7 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
                 if claimed := _claimed(node, worker_id, round_workflow, code_workflow):
                     name, workflow, arguments = claimed
                     with SetWorkflowID(name):
-                        DBOS.enqueue_workflow(QUEUE, workflow, *arguments)
+                        DBOS.enqueue_workflow(own, workflow, *arguments)
                     while not ended.is_set() and not free.wait(POLL_S):
                         pass
                 else:
