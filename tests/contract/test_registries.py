@@ -40,7 +40,9 @@ def subclasses(base: type[Refused]) -> list[type[Refused]]:
 
 def test_every_statistic_is_askable_measurable_readable_and_announced() -> None:
     assert sorted(KINDS) == sorted(BY_KIND) == sorted(estimates.ESTIMATES)
-    assert sorted(CAPABILITIES) == sorted([*(f"statistic:{kind}" for kind in KINDS), "job:train", "job:code"])
+    assert sorted(CAPABILITIES) == sorted(
+        [*(f"statistic:{kind}" for kind in KINDS), "job:train", "job:events", "job:code"]
+    )
     assert len(set(KINDS)) == len(KINDS)
 
 

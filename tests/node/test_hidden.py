@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, update
+from tests.node import test_code_jobs as code_jobs
 from tests.node.test_commands import CARD, typed
 from tests.node.test_jobs import form
 
 from jali import errors
 from jali.wire.person import Role
+from jali_node.actions.code.allow_code import allow_code
 from jali_node.actions.datasets.hide_dataset import hide
 from jali_node.actions.people.add_person import add_person
 from jali_node.actions.people.create_token import create_token
@@ -46,6 +48,9 @@ def calls(house: Any, dataset: str) -> dict[tuple[str, str], Any]:
         ("post", "/v1/requests"): [{"json": wish}, {"json": {**wish, "columns": ["soul"]}}, {"json": question}],
         ("post", "/v1/jobs/quotes"): [{"json": training}],
         ("post", "/v1/jobs"): [{"json": training}],
+        ("put", "/v1/datasets/{dataset_id}/queue"): [{"json": {"one_at_a_time": True}}],
+        ("put", "/v1/datasets/{dataset_id}/code-jobs"): [{"json": {"allowed": True}}],
+        ("post", "/v1/code-jobs"): [{"json": code_jobs.form(house, dataset=dataset)}],
     }
 
 
@@ -86,7 +91,8 @@ def taking_a_dataset(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_every_route_that_takes_a_dataset_is_tried_here(house: Any) -> None:
     found = taking_a_dataset(house.client.get("/openapi.json").json())
-    revisions = {("post", "/v1/requests/{request_id}/revisions"), ("post", "/v1/jobs/{job_id}/revisions")}
+    revised = ("requests/{request_id}", "jobs/{job_id}", "code-jobs/{code_id}")
+    revisions = {("post", f"/v1/{wish}/revisions") for wish in revised}
     assert found - revisions == set(calls(house, UNKNOWN))
 
 
@@ -132,10 +138,13 @@ def test_a_revision_does_not_tell_of_a_hidden_dataset(hidden: Any) -> None:
     hide(hidden.node, "visits", hidden=False)
     wish = hidden.request(0.5, hidden.extra["nora"])
     job = hidden.post("/v1/jobs", form(hidden), hidden.extra["nora"]).json()
+    allow_code(hidden.node, "visits", allowed=True)
+    code = hidden.post("/v1/code-jobs", code_jobs.form(hidden), hidden.extra["nora"]).json()
     hide(hidden.node, "visits", hidden=True)
     for path, key in (
         (f"/v1/requests/{wish['id']}/revisions", "/v1/requests"),
         (f"/v1/jobs/{job['id']}/revisions", "/v1/jobs"),
+        (f"/v1/code-jobs/{code['id']}/revisions", "/v1/code-jobs"),
     ):
         sent = [calls(hidden, dataset)[("post", key)][0]["json"] for dataset in (hidden.dataset, UNKNOWN)]
         one, other = (hidden.post(path, body, hidden.extra["nora"]) for body in sent)

@@ -60,6 +60,11 @@ def another_filed(made: Town) -> None:
     filed(made, "/v1/jobs", "job")
 
 
+def another_approved(made: Town) -> None:
+    another_filed(made)
+    decided(made, "/v1/jobs/{job_id}/decision", "approved")
+
+
 def code_filed(made: Town) -> None:
     made.ids["code_id"] = code_jobs.submitted(made.house)["id"]
 
@@ -160,7 +165,11 @@ STEPS: list[tuple[str, str, str, Act]] = [
     ("post", "/v1/jobs", "job.submitted", lambda made, _, path: filed(made, path, "job")),
     ("post", "/v1/jobs/{job_id}/revisions", "request.revised", lambda made, _, path: another_job(made, path)),
     ("post", "/v1/jobs/{job_id}/decision", "job.decided", lambda made, _, path: decided(made, path, "denied")),
+    ("put", "/v1/jobs/{job_id}/priority", "job.ordered", after(another_approved, given({"priority": 5}))),
+    ("post", "/v1/jobs/{job_id}/pause", "job.paused", plain(SCIENTIST)),
+    ("post", "/v1/jobs/{job_id}/resume", "job.resumed", plain(SCIENTIST)),
     ("post", "/v1/jobs/{job_id}/end", "job.ended", after(another_filed, plain(SCIENTIST))),
+    ("put", "/v1/datasets/{dataset_id}/queue", "dataset.queued", given({"one_at_a_time": True})),
     ("put", "/v1/datasets/{dataset_id}/code-jobs", "dataset.code_forbidden", given({"allowed": False})),
     ("put", "/v1/datasets/{dataset_id}/code-jobs", "dataset.code_allowed", given({"allowed": True})),
     ("post", "/v1/code-jobs", "job.submitted", lambda made, _, path: code_filed(made)),
@@ -234,6 +243,7 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("dataset hide", ["visits"], "dataset.hidden"),
     ("dataset unhide", ["visits"], "dataset.shown"),
     ("dataset code", ["visits", "--on"], "dataset.code_allowed"),
+    ("dataset queue", ["visits", "--one-at-a-time"], "dataset.queued"),
     ("project add", ["fourth", "--purpose", "to test"], "project.added"),
     ("project end", ["fourth"], "project.ended"),
     ("user add", ["Nora New"], "person.added"),

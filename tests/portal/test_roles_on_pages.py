@@ -14,7 +14,7 @@ READING = {"Verify the chain", "Older", "Newer", "Open the next one", "Review th
 OWN_KEYS = {"Make a token", "End it now"}
 """One's own tokens are one's own, an auditor's too: a stolen one has to be ended."""
 DECIDING = {"Grant ε 1 for 90 days", "Comment"}
-BUDGETS = {"Freeze the whole node", "Freeze population", "Freeze", "Revoke"}
+BUDGETS = {"Freeze the whole node", "Freeze population", "Freeze", "Revoke", "Turn code on"}
 PROJECTS = {"Begin the project", "Set the last day", "End it now", "Remove", "Add"}
 PEOPLE = {"Add and invite", "Invite: Dana Scientist"}
 PAGES: dict[str, dict[str, str]] = {

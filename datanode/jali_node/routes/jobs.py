@@ -36,7 +36,7 @@ Number = Annotated[int, Path(ge=1, le=10 * ROUNDS_MAX)]
 WAIT_MAX_S = 25.0
 EVENT_STREAM, EVENT_POLL_S = "text/event-stream", 1.0
 EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events named `progress`", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+    200: {"description": "Events named `progress`", "content": {EVENT_STREAM: {"schema": {"type": "object"}}}}
 }
 
 

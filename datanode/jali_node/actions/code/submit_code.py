@@ -82,6 +82,7 @@ def revise_code(node: Node, caller: Caller, job_id: str, form: CodeForm) -> Code
         if not isinstance(row, CodeJobRow):
             raise UnknownResource(code_job.NOT_YOURS, field="job")
         status = code_state.moved(CodeStatus(row.status), CodeStatus.SUBMITTED)
+        seen(session, caller, form.dataset)  # first of all: one that is hidden is answered as one that is unknown
         for field, before in (("dataset", row.dataset_id), ("project", row.project_id)):
             if getattr(form, field) != before:
                 raise InvalidRequest(f"a revision keeps its {field}: expected {before}; submit a new job", field=field)
