@@ -47,6 +47,16 @@ def form(house: Any, **changes: Any) -> dict[str, Any]:
     return {"training": training, "weights": base64.b64encode(weights).decode()}
 
 
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have rounds reply with noise alone, without a process of their own: only what is stored of them counts."""
+
+    def run(warehouse: Any, source: Any, work: Any, *, measure: bool, stop: Any = None) -> str:
+        return train.run_of_nothing(work, measure=measure)
+
+    monkeypatch.setattr(train, "run", run)
+
+
 def submitted(house: Any, **changes: Any) -> dict[str, Any]:
     reply = house.post("/v1/jobs", form(house, **changes))
     assert reply.status_code == 201, reply.text
@@ -142,6 +152,7 @@ def test_a_round_knows_how_many_steps_came_before_and_how_it_walks(house: Any, m
     assert job["quote"]["sampling_rate"] == 1.0
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_round_sent_again_is_answered_with_the_stored_reply(house: Any) -> None:
     job = submitted(house)
     decide(house, job)
@@ -157,6 +168,7 @@ def test_a_round_sent_again_is_answered_with_the_stored_reply(house: Any) -> Non
     assert begin(house, job, 1, weights, "another-run").json()["code"] == "decision_outdated"
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_evidence_of_a_training_holds_its_revisions_decisions_and_replies(house: Any, tmp_path: Path) -> None:
     job = submitted(house)
     again = form(house, purpose="to test the house in fewer words")
@@ -264,6 +276,7 @@ def test_a_job_beyond_the_cap_is_not_approved_and_holds_nothing(house: Any) -> N
     assert decide(house, smaller).status_code == 200
 
 
+@pytest.mark.usefixtures("in_process")
 def test_an_older_claim_can_store_nothing_once_there_is_a_newer_one(house: Any) -> None:
     job = submitted(house)
     decide(house, job)
@@ -280,6 +293,7 @@ def test_an_older_claim_can_store_nothing_once_there_is_a_newer_one(house: Any) 
     assert sum(entry["kind"] == "spend.committed" for entry in house.ledger()) == 1
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_round_resumed_after_its_reply_was_stored_keeps_that_reply(house: Any) -> None:
     job = submitted(house)
     decide(house, job)

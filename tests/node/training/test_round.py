@@ -55,6 +55,7 @@ def test_a_round_runs_behind_all_the_walls_that_the_machine_has() -> None:
     assert finished.tier == cell.tier()
 
 
+@pytest.mark.slow
 def test_a_round_without_room_fails_without_a_word() -> None:
     with pytest.raises(SandboxFailed, match=r"^the worker ended with status 70$"):
         round.run_round(GRAPH, BEGIN, PLAN, some_rows(500_000), Limits(wall_s=120.0, memory_bytes=2**22))
@@ -73,6 +74,7 @@ def test_weights_that_do_not_fit_the_graph_are_refused(monkeypatch: pytest.Monke
         round.run_round(GRAPH, BEGIN, PLAN, some_rows(1), LIMITS)
 
 
+@pytest.mark.slow
 def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     round.run_round(GRAPH, BEGIN, PLAN, some_rows(10), LIMITS)
