@@ -434,3 +434,15 @@ JOB_ENDED = "The job is ended. What had not begun is free again."
 def paused(until: datetime) -> str:
     """Say that a job is paused, and what becomes of it."""
     return f"The job is paused. Unless somebody lets it go on by {until:%d %B %Y}, it is ended and frees what it holds."
+
+
+SANDBOX = {
+    2: "tier 2: a process of its own, within limits",
+    3: "tier 3: a process of its own, without network or other programs",
+    4: "tier 4: a process of its own, without network, other programs or files",
+}
+
+
+def sandbox(tier: int | None) -> str:
+    """Say behind which walls a round runs."""
+    return "no worker was seen lately, so not known" if tier is None else SANDBOX.get(tier, f"tier {tier}")

@@ -67,6 +67,7 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("Noise", f"{quote.noise_multiplier:.3g} times that, in each step"),
             ("Numbers learned", f"{training.graph.parameter_count:,}"),
             ("Arithmetic", quote.numerics),
+            ("Sandbox", wording.sandbox(job.sandbox_tier)),
             *_measured(job),
             *_effort(job),
         ),

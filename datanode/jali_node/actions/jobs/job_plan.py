@@ -25,7 +25,7 @@ from jali_node.ledger.terms import Terms
 from jali_node.people.caller import Caller
 from jali_node.policy import request_state
 from jali_node.sandbox.limits import Limits
-from jali_node.store import catalog, clock, freezes
+from jali_node.store import catalog, clock, freezes, workers
 from jali_node.store.catalog import Registered
 from jali_node.tables import AccountRow, DatasetRow, FreezeRow, JobRoundRow, JobRow, PersonRow, ProjectRow, SpendRow
 from jali_node.training.plan import TrainingPlan
@@ -211,6 +211,7 @@ def shown(session: Session, row: JobRow) -> Job:
         waiting_for=waiting_for(session, row, found, status),
         priority=row.priority,
         paused_until=row.paused_until,
+        sandbox_tier=workers.best_tier(session),
     )
 
 

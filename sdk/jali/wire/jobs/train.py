@@ -265,6 +265,7 @@ class Job(Reply):
 
     `waiting_for` says whose decision it waits for, or what its next round does. Without `decided_by`, a rule of the
     node's policy has decided; `reason` names it. One that is `paused_until` a day is ended then, unless it is resumed.
+    `sandbox_tier` is the highest of the workers that were seen lately.
     """
 
     id: str
@@ -288,6 +289,7 @@ class Job(Reply):
     waiting_for: str = ""
     priority: int = 0
     paused_until: datetime | None = None
+    sandbox_tier: int | None = None
 
 
 class JobProgress(Reply):
