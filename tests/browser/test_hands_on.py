@@ -55,6 +55,6 @@ def test_an_owner_approves_the_demos_model_in_the_portal_and_sees_it_done(
     page.get_by_role("button", name=re.compile("^Approve")).last.click()
     expect(page.get_by_text("The whole price is set aside")).to_be_visible()
     expect(page.get_by_text("4 of 4 rounds done")).to_be_visible(timeout=120_000)
-    expect(page.get_by_text("The job is done.")).to_be_visible()
+    expect(page.get_by_text("The job is done.")).to_be_visible(timeout=120_000)  # each node still measures the model
     screenshot(page, "job-done")
     page.close()
