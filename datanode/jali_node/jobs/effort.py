@@ -111,8 +111,9 @@ def _memory(graph: Graph, plan: TrainingPlan, units: int, rows: float) -> int:
 
 
 def _moments(plan: TrainingPlan) -> int:
-    """Return how many numbers an optimizer remembers of each parameter."""
-    return 2 if plan.optimizer == Optimizer.ADAM else int(plan.momentum > 0)
+    """Return how many numbers a walk remembers of each parameter; an average is kept in double precision."""
+    kept = 2 if plan.optimizer == Optimizer.ADAM else int(plan.momentum > 0)
+    return kept + (2 if plan.averaged > 1 else 0)
 
 
 def _size(count: int) -> str:

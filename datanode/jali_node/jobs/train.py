@@ -65,6 +65,7 @@ def plan(
             "optimizer": training.optimizer.value,
             "momentum": training.momentum,
             "schedule": training.schedule,
+            "average": training.average,
         },
         max_rows=max_rows,
     )

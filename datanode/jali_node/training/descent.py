@@ -2,7 +2,8 @@
 
 torch's own optimizers load a compiler when they are made: seconds, and files that a sandbox does not let one write.
 These are in the form in which Opacus asks for one. What they remember begins anew with each round: a round begins with
-weights that somebody may have changed outside, and where the steps before led says little about those.
+weights that somebody may have changed outside, and where the steps before led says little about those. Nor are weights
+averaged beyond their round.
 """
 
 import math
@@ -61,6 +62,30 @@ class Adam(Descent):
         self._square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
         scale = self._square.sqrt().div_(math.sqrt(early_square)).add_(TINY)
         return self._mean.div(scale).div_(early_mean)
+
+
+class Tail:
+    """The mean of the weights after each of a round's last steps (Rakhlin, Shamir and Sridharan 2012).
+
+    It costs nothing: the price is of all of a round's noised gradients, every one of its weights follows from these,
+    and so does any function of its weights. Weights that are averaged are kept nowhere but in their sum.
+    """
+
+    def __init__(self, flat: nn.Parameter, plan: TrainingPlan) -> None:
+        self._flat, self._steps = flat, plan.averaged
+        self._first = plan.steps_per_round - plan.averaged
+        self._sum = torch.zeros(flat.shape, dtype=torch.float64) if plan.averaged > 1 else None
+
+    def take_in(self, taken: int) -> None:
+        """Count the weights after a step, when so many came before it."""
+        if self._sum is not None and taken >= self._first:
+            self._sum.add_(self._flat.detach())
+
+    def settle(self) -> None:
+        """Set the weights to the mean."""
+        if self._sum is not None:
+            with torch.no_grad():
+                self._flat.copy_(self._sum / self._steps)
 
 
 def descent(flat: nn.Parameter, plan: TrainingPlan) -> Descent:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from jali.wire.graph import WEIGHT_MAX
 from jali.wire.targets import Loss
 from jali_node.training import weights
-from jali_node.training.descent import descent
+from jali_node.training.descent import Tail, descent
 from jali_node.training.entities import Units
 from jali_node.training.gradients import Part, Recorder, squared_norms
 from jali_node.training.interpreter import Interpreted
@@ -106,7 +106,7 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
     randomness, loss = randomness or Randomness(), Loss(plan.loss)
     with Recorder(model) as recorder, torch.random.fork_rng(devices=[]):
         flat, places = _flattened(model)
-        optimizer = ClippingOptimizer(flat, plan, randomness)
+        optimizer, tail = ClippingOptimizer(flat, plan, randomness), Tail(flat, plan)
         torch.manual_seed(randomness.seed())
         recorder.parts(
             torch.zeros(2, rows.features.shape[1]), losses_of(loss, torch.zeros(2), plan.outputs)
@@ -126,6 +126,8 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
                     optimizer.take_in(parts, chunk.present, places)
             optimizer.walk(plan.rate_at(taken))
             _hold_within_bounds(flat)
+            tail.take_in(taken)
+        tail.settle()
     return weights.write(model)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter
 
-from jali.wire.descent import Constant, Optimizer, Rates, Schedule
+from jali.wire.descent import Constant, Optimizer, Rates, Schedule, averaged_steps
 from jali.wire.targets import Loss
 from jali_node.errors import InvalidRequest
 from jali_node.ledger import training_price
@@ -55,6 +55,7 @@ class TrainingPlan:
         optimizer: what is done with a step's noised gradient.
         momentum: of plain gradient descent.
         schedule: how the learning rate goes over the steps of all rounds.
+        average: over which share of a round's last steps its weights are averaged before they leave.
         steps_taken: by the rounds before the one that this is the plan of; see `of_round`.
         max_rows: how many rows a unit has at most, where it is an entity; None where it is a row.
     """
@@ -79,6 +80,7 @@ class TrainingPlan:
     schedule: Rates = CONSTANT
     steps_taken: int = 0
     max_rows: int | None = None
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.schedule, dict):  # as JSON holds it
@@ -115,6 +117,11 @@ class TrainingPlan:
     def full_batch(self) -> bool:
         """Whether every unit takes part in every step, so that no draw decides anything."""
         return self.q >= 1
+
+    @property
+    def averaged(self) -> int:
+        """Over how many of a round's last steps its weights are averaged; 1 is no average."""
+        return averaged_steps(self.average, self.steps_per_round)
 
     def of_round(self, number: int) -> Self:
         """Return the plan as a round of this number runs it: it knows how many steps came before."""
@@ -158,7 +165,8 @@ class TrainingPlan:
             held_out: the share of units that do not teach.
             metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
             aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
-            walk: `optimizer`, `momentum` and `schedule`, where it is not plain gradient descent at a constant rate.
+            walk: `optimizer`, `momentum`, `schedule` and `average`, where it is not plain gradient descent at a constant
+                rate.
             max_rows: how many rows of a unit are read, where it is an entity.
 
         Raises:

@@ -59,7 +59,7 @@ def page(job: Job, now: datetime, zone: tzinfo) -> TrainingPage:
             ("From", words.listed([described(feature) for feature in training.features])),
         ),
         how=(
-            ("Rounds", f"{training.rounds}, after each of which the weights leave"),
+            ("Rounds", f"{training.rounds}, after each of which {training.leaving} leave"),
             ("Protected", f"each {quote.protected}"),
             ("Steps in a round", f"{training.steps}, each over {training.a_step(quote.unit.plural)}"),
             ("Walks by", f"{training.walk}, learning rate {training.learning_rate:g}, {training.schedule.describe()}"),

@@ -55,7 +55,8 @@ def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | N
         f"{training.rounds} rounds of {training.steps} steps of DP-SGD by {training.walk}, {training.a_step(many)} a "
         f"step, learning rate {training.learning_rate:g}, {training.schedule.describe()}, each {one}'s gradient "
         f"clipped to Euclidean norm {training.clip_norm:g}; "
-        "after each round the weights left" + (", and were averaged over the nodes." if len(origins) > 1 else "."),
+        f"after each round {training.leaving} left"
+        + (", and were averaged over the nodes." if len(origins) > 1 else "."),
         "## Privacy",
         "\n".join(f"- {_promise(name, origin)}" for name, origin in origins.items()),
         *([SEVERAL] if len(origins) > 1 else []),

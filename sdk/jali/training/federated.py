@@ -274,8 +274,8 @@ def forms(
         purpose: what the model is for, at least 10 characters.
         steps: DP-SGD steps in a round.
         batch: the expected number of rows in a step, or of entities where these are the population's unit, or "all".
-        others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon`, `shape`, `optimizer`, `momentum` and
-            `schedule`, as `wish` takes them.
+        others: `learning_rate`, `clip_norm`, `held_out`, `metrics_epsilon`, `shape`, `optimizer`, `momentum`,
+            `schedule` and `average`, as `wish` takes them.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.

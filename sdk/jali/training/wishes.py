@@ -46,6 +46,7 @@ def wish(
     optimizer: Literal["sgd", "adam"] = "sgd",
     momentum: float = 0.0,
     schedule: str | Rates = "constant",
+    average: float = 0.0,
 ) -> JobForm:
     """Return the wish to train a model at one node.
 
@@ -74,6 +75,7 @@ def wish(
         momentum: of "sgd": how much of the steps before goes on.
         schedule: how the learning rate goes over the steps of all rounds: "constant", "linear", "cosine", or one of
             `jali.training.schedules`.
+        average: over which share of a round's last steps its weights are averaged before they leave, 0 to 1.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.
@@ -105,6 +107,7 @@ def wish(
         optimizer=optimizer,
         momentum=momentum,
         schedule=schedule if isinstance(schedule, Rates) else SHORT.get(schedule, {"kind": schedule}),
+        average=float(average),
     )
     return built(JobForm, training=training, weights=base64.b64encode(weights).decode())
 

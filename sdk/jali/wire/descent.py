@@ -116,6 +116,15 @@ class Stairs(Rates):
         return f"times {self.factor:g} every {self.every:,} steps"
 
 
+def averaged_steps(share: float, steps: int) -> int:
+    """Return over how many of a round's last steps its weights are averaged: at least 1, which is no average.
+
+    >>> [averaged_steps(share, 10) for share in (0.0, 0.25, 1.0)]
+    [1, 2, 10]
+    """
+    return max(1, round(share * steps))
+
+
 Schedule = Annotated[Constant | Linear | Cosine | Stairs, Discriminator("kind")]
 """How the learning rate goes over all steps of a job, rounds together."""
 SHORT: dict[str, Constant | Linear | Cosine] = {"constant": Constant(), "linear": Linear(), "cosine": Cosine()}

@@ -94,8 +94,8 @@ def _interval(count: int, trials: int, alarm: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def played(noise: float, *, steps: int = 1, q: float = 1.0, **others: Any) -> Game:
-    """Train on the canaries' rows as a round does, and return what could be seen."""
+def played(noise: float, *, steps: int = 1, q: float = 1.0, reply: bool = False, **others: Any) -> Game:
+    """Train on the canaries' rows as a round does, and return what could be seen: in its steps, or in its reply."""
     plan = TrainingPlan(10**12, 1, steps, q, BATCH, CLIP, RATE, noise, **others)
     ids = np.arange(0, CANARIES, 2, dtype=np.float32)[:, None]  # whole numbers up to 2^24 are exact
     rows = Rows(ids, np.ones(len(ids), np.float32), np.ones(len(ids), np.bool_))
@@ -103,7 +103,9 @@ def played(noise: float, *, steps: int = 1, q: float = 1.0, **others: Any) -> Ga
     nn.init.zeros_(model[0].weight)  # type: ignore[arg-type]
     with _one_chunk(), noised_gradients() as steps_seen:
         engine.train(model, rows, plan)
-    seen = -torch.stack(steps_seen).double().sum(0).numpy() / CLIP
+    weights = model[0].weight.detach().flatten()  # type: ignore[union-attr, operator]
+    told = weights * (BATCH / RATE) if reply else -torch.stack(steps_seen).double().sum(0)
+    seen = told.double().numpy() / CLIP
     return Game(plan, seen[0::2], seen[1::2])
 
 

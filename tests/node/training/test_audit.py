@@ -62,6 +62,29 @@ def test_whatever_is_done_with_a_noised_gradient_as_much_is_learned(walk: dict[s
     assert_as_charged(played(2.0, steps=2, **walk))
 
 
+def assert_as_little_as_an_average_tells(game: Game) -> None:
+    """Plain descent's average is a sum of noised gradients in which later ones count less: at most what all tell."""
+    steps, last = game.plan.steps_per_round, game.plan.averaged
+    counts = [min(1.0, (steps - at) / last) for at in range(steps)]
+    told = sum(counts) / math.sqrt(sum(count**2 for count in counts)) / game.plan.noise_multiplier
+    assert told <= math.sqrt(steps) / game.plan.noise_multiplier
+    low, high = game.learned()
+    assert low <= told <= high
+    assert high - low < 0.1, "an audit that tells nothing"
+    assert game.epsilon(1e-5) <= price(game)
+
+
+def test_of_an_average_no_more_is_learned_than_was_charged() -> None:
+    assert_as_little_as_an_average_tells(played(2.0, steps=3, average=0.67, reply=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("average", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize(("noise", "steps"), [(3.0, 10), (10.0, 100)])
+def test_of_an_average_over_many_steps_no_more_is_learned(noise: float, steps: int, average: float) -> None:
+    assert_as_little_as_an_average_tells(played(noise, steps=steps, average=average, reply=True))
+
+
 @pytest.mark.parametrize("walk", ["plain", "adam"])
 def test_the_audit_catches_a_quarter_less_noise_whatever_is_done_with_it(
     walk: str, monkeypatch: pytest.MonkeyPatch

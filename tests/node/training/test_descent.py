@@ -1,16 +1,20 @@
 """How weights are walked: each optimizer and schedule is torch's own, no row moves a step further, old jobs stay."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from pydantic import ValidationError
 from tests.node.training.test_engine import Silent, deep, drawn, logistic, some_rows
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from jali.wire.descent import Constant, Cosine, Linear, Rates, Stairs
+from jali.wire.graph import WEIGHT_MAX
 from jali.wire.jobs.train import Training
 from jali.wire.money import digest, to_fixed
 from jali_node.ledger import accountant
@@ -19,6 +23,8 @@ from jali_node.ledger.terms import terms_for
 from jali_node.training import engine
 from jali_node.training.descent import descent
 from jali_node.training.plan import TrainingPlan
+from jali_node.training.randomness import Randomness
+from jali_node.training.tensors import Rows
 
 RATE = 0.3
 WALKS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -52,13 +58,12 @@ def test_an_optimizer_walks_as_torchs_own_does(walk: str) -> None:
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_a_round_is_the_optimizer_over_clipped_means(walk: str) -> None:
+def test_a_round_is_the_optimizer_over_clipped_means_and_its_average_that_of_its_weights(walk: str) -> None:
     """The oracle clips each row's gradient by autograd, one row at a time, and walks with torch's optimizer."""
     rows, (settings, build) = some_rows(20), WALKS[walk]
-    found = vector(engine.train(drawn(deep), rows, a_plan(steps=4, **settings), Silent()))
     model = drawn(deep)
     flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in model.parameters()]))
-    other = build(flat)
+    other, after = build(flat), list[Tensor]()
     for _ in range(4):
         nn.utils.vector_to_parameters(flat, model.parameters())
         total = torch.zeros_like(flat)
@@ -69,8 +74,54 @@ def test_a_round_is_the_optimizer_over_clipped_means(walk: str) -> None:
             total += gradient * min(1.0, 1.0 / float(gradient.norm()))
         flat.grad = total.detach() / 20
         other.step()
-    nn.utils.vector_to_parameters(flat, model.parameters())
-    assert torch.allclose(found, vector(engine.weights.write(model)), atol=2e-4)
+        nn.utils.vector_to_parameters(flat, model.parameters())
+        after.append(vector(engine.weights.write(model)))
+    for average, last in ((0.0, 1), (0.1, 1), (0.5, 2), (0.74, 3), (1.0, 4)):
+        found = vector(engine.train(drawn(deep), rows, a_plan(steps=4, average=average, **settings), Silent()))
+        assert torch.allclose(found, torch.stack(after[-last:]).mean(0), atol=2e-4), average
+    assert float((after[-1] - torch.stack(after).mean(0)).norm()) > 0.01, "an average that could not be told from none"
+
+
+class Told(Randomness):
+    """The same noise each time, from the first draw on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cipher = Cipher(algorithms.ChaCha20(bytes(32), bytes(16)), mode=None).encryptor()
+
+
+NOTHING = Rows(np.zeros((0, 5), np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
+TABLES = {"rows": some_rows(20), "persons": replace(some_rows(20), unit=np.arange(20) // 3), "nothing": NOTHING}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("walk", WALKS)
+def test_an_average_is_that_of_what_shorter_rounds_come_to_whatever_the_table(walk: str, table: str) -> None:
+    """Rows, persons, or nothing at all: the noise's walk is averaged in the same way, so the reply tells nothing."""
+
+    def reply(steps: int, average: float = 0.0) -> Tensor:
+        plan = a_plan(steps=steps, average=average, **WALKS[walk][0])
+        return vector(engine.train(drawn(logistic), TABLES[table], plan, Told()))
+
+    assert torch.allclose(reply(6, average=0.5), torch.stack([reply(4), reply(5), reply(6)]).mean(0), atol=1e-6)
+    assert not torch.allclose(reply(6, average=0.5), reply(6), atol=1e-3)
+
+
+def test_an_average_ends_with_its_round_and_the_next_begins_with_it() -> None:
+    rows, plan = some_rows(20), a_plan(rounds=2, steps=4, average=0.5)
+    model = drawn(logistic)
+    first = engine.train(model, rows, plan.of_round(1), Told())
+    assert torch.equal(vector(first), vector(engine.weights.write(model)))
+    other = drawn(logistic)
+    other.load_state_dict(safetensors.torch.load(first))
+    anew = vector(engine.train(other, rows, plan.of_round(2), Told()))
+    assert torch.equal(vector(engine.train(model, rows, plan.of_round(2), Told())), anew)
+
+
+def test_averaged_weights_are_such_that_the_next_round_takes_them() -> None:
+    plan = TrainingPlan(10**12, 1, 20, 1.0, 1e-12, 1.0, 1e6, 1.0, average=1.0)
+    found = vector(engine.train(drawn(logistic), some_rows(20), plan))
+    assert 0 < float(found.abs().max()) <= WEIGHT_MAX
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -144,7 +195,7 @@ def test_a_plan_with_a_schedule_goes_through_json_unchanged() -> None:
 
 def test_a_plan_stored_before_there_were_optimizers_is_plain_descent_at_a_constant_rate() -> None:
     old = {name: value for name, value in a_plan().record().items()
-           if name not in ("optimizer", "momentum", "schedule", "steps_taken")}  # fmt: skip
+           if name not in ("optimizer", "momentum", "schedule", "steps_taken", "average")}  # fmt: skip
     assert TrainingPlan(**old) == a_plan()
 
 
@@ -163,7 +214,9 @@ BEFORE = "52b217d75e8677c8513787b691e0703a7080afa8dcd5caf4ffee4bf31ee464ca"
 def test_a_training_stored_before_there_were_optimizers_keeps_its_digest() -> None:
     stored = Training.model_validate(TRAINING)
     sent = stored.model_dump(mode="json")
-    assert not {"optimizer", "momentum", "schedule"} & set(sent), "an older node would refuse what it does not know"
+    assert not {"optimizer", "momentum", "schedule", "average"} & set(sent), (
+        "an older node would refuse what it does not know"
+    )
     assert digest(sent) == BEFORE
     assert "Adam" not in stored.describe()
 
@@ -176,6 +229,7 @@ def test_a_training_stored_before_there_were_optimizers_keeps_its_digest() -> No
         ({"schedule": {"kind": "cosine", "warm_up": 2}}, "learning rate falling as a cosine to 0% after 2 steps"),
         ({"schedule": {"kind": "step", "every": 2}}, "times 0.1 every 2 steps"),
         ({"batch": "all"}, "full batch"),
+        ({"average": 0.6}, "averaged over each round's last 2 steps"),
     ],
 )
 def test_how_it_walks_is_said_and_part_of_the_digest(change: dict[str, Any], said: str) -> None:
@@ -197,6 +251,8 @@ def test_how_it_walks_is_said_and_part_of_the_digest(change: dict[str, Any], sai
         ({"schedule": {"kind": "linear", "end": 2.0}}, "end"),
         ({"batch": "most"}, "batch"),
         ({"batch": 0}, "batch"),
+        ({"average": 1.5}, "average"),
+        ({"average": -0.5}, "average"),
     ],
 )
 def test_a_walk_that_nobody_knows_is_refused_by_name(change: dict[str, Any], said: str) -> None:

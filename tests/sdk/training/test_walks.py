@@ -23,9 +23,11 @@ def model() -> nn.Module:
 def test_a_walk_is_read_in_the_quote_on_the_owners_page_and_in_the_card(build_house: Any) -> None:
     house = build_house(cap=3.0)
     dataset = house.sdk()[house.card.name]
-    how = {**WHAT, "batch": "all", "optimizer": "adam", "schedule": Cosine(warm_up=2), "epochs": 30}
+    how = {**WHAT, "batch": "all", "optimizer": "adam", "schedule": Cosine(warm_up=2), "epochs": 30,
+           "average": 0.5}  # fmt: skip
     quote = dataset.training_quote(model(), **how)
-    for said in ("full batch, Adam, learning rate falling as a cosine to 0% after 2 steps of warm-up",
+    for said in ("full batch, Adam, learning rate falling as a cosine to 0% after 2 steps of warm-up, averaged over each "
+                 "round's last 15 steps",
                  "30 steps in all, 5 parameters, 9 operations a row", "s of 600 on a slow core"):  # fmt: skip
         assert said in repr(quote)
     assert quote.warnings == ()
@@ -33,11 +35,13 @@ def test_a_walk_is_read_in_the_quote_on_the_owners_page_and_in_the_card(build_ho
     assert (job.record.training.batch, job.record.training.learning_rate) == ("all", 0.05)
     shown = dict(view.page(job.record, datetime.now(UTC), UTC).how)
     assert shown["Walks by"] == "Adam, learning rate 0.05, falling as a cosine to 0% after 2 steps of warm-up"
+    assert shown["Rounds"] == "1, after each of which the weights, averaged over its last 15 steps, leave"
     assert shown["Steps in a round"] == "30, each over all rows (full batch)"
     assert "30 steps in all" in shown["What it takes"]
     assert "Mind" not in shown
     text = card.card(job.record.training, {"a": Origin("node_1", job.record, dataset.card, [])})
     assert "by Adam, all rows (full batch) a step, learning rate 0.05, falling as a cosine" in text
+    assert "after each round the weights, averaged over its last 15 steps, left." in text
     slow = job.record.quote.effort.model_copy(update={"warnings": ("A round may take long.",)})
     quoted = job.record.quote.model_copy(update={"effort": slow})
     warned = view.page(job.record.model_copy(update={"quote": quoted}), datetime.now(UTC), UTC)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from jali.wire.base import Reply, Request
 from jali.wire.dataset import UnitKind
-from jali.wire.descent import Constant, Optimizer, Schedule
+from jali.wire.descent import Constant, Optimizer, Schedule, averaged_steps
 from jali.wire.features import Feature, column_of, described
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
@@ -60,7 +60,8 @@ class Training(Request):
     the population's unit. The sampling rate is `batch` over the population's public figure, and 1 where it is `all`.
     `clip_norm` bounds the gradient of one unit, an entity's being the mean of its rows'. `steps` are taken in each of
     `rounds`; `epsilon` is the stand-alone price of all of them together. `schedule` says how the learning rate goes
-    over all of them; what an optimizer remembers begins anew in each round.
+    over all of them; what an optimizer remembers begins anew in each round. With `average`, what leaves a round is the
+    mean of its weights after each of that share of its last steps.
 
     With `held_out`, about that share of the units, chosen by a keyed hash of each row's own content or of each entity's
     identifier, teaches nothing; once all rounds are done the model is measured on it, and the figures leave at a price
@@ -85,6 +86,7 @@ class Training(Request):
     optimizer: Optimizer = Field(default=Optimizer.SGD, exclude_if=_plain)
     momentum: float = Field(default=0.0, ge=0, lt=1, strict=True, exclude_if=_plain)
     schedule: Schedule = Field(default=Constant(), exclude_if=_plain)
+    average: float = Field(default=0.0, ge=0, le=1, strict=True, exclude_if=_plain)
 
     @model_validator(mode="after")
     def _metrics_have_rows_and_a_price(self) -> Self:
@@ -132,6 +134,7 @@ class Training(Request):
             *(("full batch",) if self.batch == "all" else ()),
             *((self.walk,) if self.optimizer is not Optimizer.SGD or self.momentum else ()),
             *(() if self.schedule == Constant() else (f"learning rate {self.schedule.describe()}",)),
+            *((f"averaged over each round's last {self.averaged:,} steps",) if self.averaged > 1 else ()),
         )
 
     @property
@@ -140,6 +143,16 @@ class Training(Request):
         if self.optimizer is Optimizer.ADAM:
             return "Adam"
         return f"gradient descent with momentum {self.momentum:g}" if self.momentum else "gradient descent"
+
+    @property
+    def averaged(self) -> int:
+        """Over how many of a round's last steps the weights that leave it are averaged; 1 is no average."""
+        return averaged_steps(self.average, self.steps)
+
+    @property
+    def leaving(self) -> str:
+        """What leaves a round, in words."""
+        return "the weights" + (f", averaged over its last {self.averaged:,} steps," if self.averaged > 1 else "")
 
     def a_step(self, units: str = "rows") -> str:
         """Say how many units, rows or entities, a step sees."""
