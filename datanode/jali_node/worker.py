@@ -1,8 +1,8 @@
 """The worker: takes what was approved off the queue and runs it, each round in a process of its own.
 
 Jali's own tables own every state, and a claim in them is a lease: several workers may share one node's database, and
-what one of them leaves behind another takes over. DBOS drives what was claimed, in a queue that is the worker's own:
-restarted under its name it takes the unfinished round up again; with another worker, the lease's end does.
+what one of them leaves behind another takes over. DBOS drives what was claimed: restarted under its
+name, a worker takes the unfinished round up again; with another worker, the lease's end does.
 """
 
 import logging
@@ -18,14 +18,13 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from jali_node.actions.code import run_code
-from jali_node.actions.jobs import run_round
+from jali_node.actions.jobs import queue, run_round
 from jali_node.errors import InvalidRequest, NodeUnavailable
 from jali_node.node import Node
-from jali_node.sandbox import cell
+from jali_node.sandbox import cell, zygote
 from jali_node.store import workers
 
-QUEUE = "rounds"
-POLL_S = 0.2
+POLL_S = 0.05
 PAUSE_S = 2.0
 BEAT_S = 3.0
 WORKER_ID = "JALI_WORKER_ID"
@@ -46,17 +45,15 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
             "name": "jali-node",
             "system_database_url": _queue_url(node),
             "executor_id": worker_id,
-            "application_version": "2",
+            "application_version": "3",
             "log_level": "WARNING",
             "serializer": DBOSPortableJSONSerializer(),
         }
         DBOS(config=config)
         free = threading.Event()
         round_workflow, code_workflow = _workflows(node, free)
-        own = f"{QUEUE}-{worker_id}"
-        DBOS.listen_queues([own])  # a process takes from every queue of the database if nothing is said
         DBOS.launch()
-        DBOS.register_queue(own, worker_concurrency=1, polling_interval_sec=POLL_S)
+        threading.Thread(target=_load, daemon=True).start()
         say(f"{worker_id} of {node.settings.name} is waiting for approved rounds")
         try:
             while not ended.is_set():
@@ -64,7 +61,7 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
                 if claimed := _claimed(node, worker_id, round_workflow, code_workflow):
                     name, workflow, arguments = claimed
                     with SetWorkflowID(name):
-                        DBOS.enqueue_workflow(own, workflow, *arguments)
+                        DBOS.start_workflow(workflow, *arguments)
                     while not ended.is_set() and not free.wait(POLL_S):
                         pass
                 else:
@@ -73,11 +70,20 @@ def work(node: Node, ended: threading.Event, say: Callable[[str], None]) -> None
             DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
+def _load() -> None:
+    """Load what the first round would wait for: in the process that cells are forked from, and here."""
+    zygote.rounds.start()
+    from jali_node.sandbox import round  # noqa: F401
+
+
 def _claimed(
     node: Node, worker_id: str, round_workflow: Workflow, code_workflow: Workflow
 ) -> tuple[str, Workflow, tuple[object, ...]] | None:
     """Claim the first thing that waits, and return what runs it; nothing while the node's database does not answer."""
     try:
+        with node.database.reading() as session:
+            if queue.is_empty(session):
+                return None
         for job_id, number, attempt in run_round.waiting_rounds(node):
             if run_round.claim(node, job_id, number, attempt, worker_id):
                 return f"{job_id}.{number}.{attempt}", round_workflow, (job_id, number, attempt)
@@ -91,14 +97,18 @@ def _claimed(
 
 
 def _workflows(node: Node, free: threading.Event) -> tuple[Workflow, Workflow]:
+    one_at_a_time = threading.Lock()  # also where what was left unfinished is taken up beside what is claimed anew
+
     @DBOS.step(name="train")
     def train(job_id: str, number: int, attempt: int) -> bool:
-        log.info("round %d of %s, attempt %d", number, job_id, attempt)
-        return run_round.run(node, job_id, number, attempt)
+        with one_at_a_time:
+            log.info("round %d of %s, attempt %d", number, job_id, attempt)
+            return run_round.run(node, job_id, number, attempt)
 
     @DBOS.step(name="run_code")
     def run(job_id: str, attempt: int) -> bool:
-        return run_code.run_code(node, job_id, attempt)
+        with one_at_a_time:
+            return run_code.run_code(node, job_id, attempt)
 
     @DBOS.workflow(name="train_round")
     def train_round(job_id: str, number: int, attempt: int) -> bool:

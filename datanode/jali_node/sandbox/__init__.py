@@ -6,6 +6,9 @@ Tiers, as `cell.tier()` finds them on a machine:
     3   the same, and the kernel refuses it sockets, new processes and other programs (seccomp)
     4   the same, and it can open no file at all, the node's key and database among them (Landlock)
 
+A round's process is forked from one that has loaded torch already and knows nothing else (`zygote`); what a person
+wrote runs in a Python of its own (`code`).
+
 No code ever comes from outside: a model is data, and what runs here is the node's own. The walls stand in case that
 some library has a fault which data can reach.
 """

@@ -4,7 +4,7 @@ import json
 import threading
 
 from jali.wire.graph import Graph
-from jali_node.sandbox import cell, task
+from jali_node.sandbox import cell, task, zygote
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
 from jali_node.training import engine, interpreter, weights
@@ -32,7 +32,7 @@ def run_round(
     Raises:
         SandboxFailed: no reply, or none that fits the graph. `run_round_of_nothing` is then the answer.
     """
-    finished = cell.run(task.task(graph, data, plan, rows), limits, weights.bytes_max(graph), stop=stop)
+    finished = cell.run(task.task(graph, data, plan, rows), limits, weights.bytes_max(graph), zygote.rounds, stop)
     try:
         weights.read(graph, finished.reply)
     except Exception:
@@ -56,7 +56,7 @@ def measure(
     Raises:
         SandboxFailed: no reply, or none of three sums of so many rows.
     """
-    finished = cell.run(task.task(graph, data, plan, rows, measure=True), limits, REPLY_MAX, stop=stop)
+    finished = cell.run(task.task(graph, data, plan, rows, measure=True), limits, REPLY_MAX, zygote.rounds, stop)
     try:
         totals = [int(total) for total in json.loads(finished.reply)]
     except (ValueError, TypeError):

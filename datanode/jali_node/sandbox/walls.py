@@ -79,12 +79,19 @@ _LANDLOCK_TCP, _LANDLOCK_SCOPED = 4, 6  # the versions that also know TCP, and a
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
+def before_loading() -> None:
+    """Have libraries load without threads, and nobody else look into this process."""
+    os.environ.update(SINGLE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
 def close_early(limits: Limits) -> None:
     """Set what a worker can live with while it loads its libraries, and tie its life to its parent's."""
-    os.environ.update(SINGLE)
-    for kind, most in ((resource.RLIMIT_CPU, limits.cpu_s), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_MEMLOCK, 0)):
+    before_loading()
+    for kind, most in ((resource.RLIMIT_CPU, limits.cpu_s), (resource.RLIMIT_MEMLOCK, 0)):
         resource.setrlimit(kind, (most, most))
-    _tie_to_parent()
+    tie_to_parent()
 
 
 def close(limits: Limits) -> int:
@@ -121,12 +128,13 @@ def leave_root(tasks: int) -> bool:
             os.setresuid(own, own, own)
         except OSError:
             continue
-        _tie_to_parent()  # the kernel forgets both with a change of user
+        tie_to_parent()  # the kernel forgets both with a change of user
         return True
     return False
 
 
-def _tie_to_parent() -> None:
+def tie_to_parent() -> None:
+    """End with the process that started this one, and be looked into by none."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(_PR_SET_DUMPABLE, 0)
 

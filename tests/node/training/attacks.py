@@ -1,7 +1,8 @@
 """What a hostile cell tries, by name. Run as a program: once to report on all of them, and in each cell to try them.
 
 The reporter holds what is to be reached (a key, a database, servers, memory of its own) and starts the same attempts
-twice: in a cell with its walls, and in one without, which shows that they would succeed.
+three times: in a cell with its walls, in one that a zygote forked, and in one without, which shows that they would
+succeed.
 """
 
 import ctypes
@@ -20,8 +21,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from jali_node.sandbox import cell, message, walls
+from jali_node.sandbox import cell, message, nursery, walls
 from jali_node.sandbox.limits import Limits
+from jali_node.sandbox.zygote import Zygote
 
 SECRET = b"a secret that stays"
 LIMITS = Limits(wall_s=60.0, cpu_s=30, memory_bytes=2**29, open_files=64)
@@ -52,6 +54,8 @@ def attempts(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     ring = ctypes.create_string_buffer(120)
     return {
         "300 threads": lambda: many_threads(300),
+        "a signal to what started it": lambda: os.kill(os.getppid(), 0),
+        "the memory of what started it": lambda: open(f"/proc/{os.getppid()}/mem", "rb").close(),  # noqa: PTH123
         "TCP": lambda: socket.socket().connect(("127.0.0.1", at["tcp"])),
         "TCP, listening": lambda: socket.socket().bind(("127.0.0.1", 0)),
         "UDP": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", at["udp"])),
@@ -170,12 +174,12 @@ def tried(act: Callable[[], Any]) -> str:
     return "done"
 
 
-def attack(within: bool, arguments: list[str]) -> None:
+def attack(within: bool, limits: Limits) -> None:
     """Try everything, behind the walls or without them, and reply with what came of each."""
-    limits, replies = Limits.of(arguments), os.dup(1)
+    replies = os.dup(1)
     if within:
         walls.close_early(limits)
-    at = json.loads(sys.stdin.buffer.read())
+    at = json.loads(os.fdopen(0, "rb").read())
     at["scratch"] = str(Path.cwd())
     tier = walls.close(limits) if within else 0
     found = {name: tried(act) for name, act in attempts(at).items()}
@@ -218,20 +222,26 @@ def report() -> dict[str, Any]:
         before = time.monotonic()
         inside = cell.run(json.dumps(at).encode(), LIMITS, 2**16, (__file__, "inside"))
         took = time.monotonic() - before
+        zygote = Zygote((__file__, "forked"))
+        forked = cell.run(json.dumps(at).encode(), LIMITS, 2**16, zygote)
+        zygote.stop()
         kept = [path.read_bytes() == SECRET and path.stat().st_mode & 0o777 == 0o600 for path in Path(folder).iterdir()]
         outside = cell.run(json.dumps(at).encode(), LIMITS, 2**16, (__file__, "outside"))
     return {
         "user": os.getuid(),
-        "tier": inside.tier,
+        "tier": min(inside.tier, forked.tier),
         "took": took,
         "kept": kept,
         "inside": json.loads(inside.reply),
+        "forked": json.loads(forked.reply),
         "outside": json.loads(outside.reply),
     }
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        attack(sys.argv[1] == "inside", sys.argv[2:])
+    if sys.argv[1:] == ["forked"]:
+        nursery.serve(lambda: None, lambda limits: attack(True, limits))
+    elif len(sys.argv) > 1:
+        attack(sys.argv[1] == "inside", Limits.of(sys.argv[2:]))
     else:
         sys.stdout.write(json.dumps(report()))

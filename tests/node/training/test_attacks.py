@@ -60,9 +60,10 @@ def reported(user: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_an_attack_meets_a_wall(user: str, name: str) -> None:
+@pytest.mark.parametrize("way", ["inside", "forked"])
+def test_an_attack_meets_a_wall(user: str, name: str, way: str) -> None:
     found = reported(user)
-    inside, outside = found["inside"][name], found["outside"][name]
+    inside, outside = found[way][name], found["outside"][name]
     if found["tier"] < walls.NO_FILES:
         pytest.skip(f"this machine's kernel has no Landlock or no seccomp: its cells are of tier {found['tier']}")
     assert inside in ({ANSWERS[name]} if name in ANSWERS else REFUSED)

@@ -10,7 +10,7 @@ import safetensors.numpy
 
 from jali.wire.descent import Cosine
 from jali.wire.graph import Graph
-from jali_node.sandbox import cell, message, round, task
+from jali_node.sandbox import cell, message, round, task, zygote
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
 from jali_node.training import weights
@@ -50,8 +50,15 @@ def test_a_round_returns_other_weights_of_the_same_form(count: int, walk: dict[s
     assert len(reply) == len(round.run_round_of_nothing(GRAPH, BEGIN, PLAN)), "the same bytes, with rows and without"
 
 
+def test_no_two_rounds_draw_the_same_noise() -> None:
+    """They are forked from one process, so whatever generator that one had keyed, both would have."""
+    assert round.run_round(GRAPH, BEGIN, PLAN, some_rows(0), LIMITS) != round.run_round(
+        GRAPH, BEGIN, PLAN, some_rows(0), LIMITS
+    )
+
+
 def test_a_round_runs_behind_all_the_walls_that_the_machine_has() -> None:
-    finished = cell.run(task.task(GRAPH, BEGIN, PLAN, some_rows(100)), LIMITS, weights.bytes_max(GRAPH))
+    finished = cell.run(task.task(GRAPH, BEGIN, PLAN, some_rows(100)), LIMITS, weights.bytes_max(GRAPH), zygote.rounds)
     assert finished.tier == cell.tier()
 
 
@@ -64,7 +71,7 @@ def test_a_round_without_room_fails_without_a_word() -> None:
 @pytest.mark.parametrize("garbage", [b"x", message.packed([b"{}", b"", b""])])
 def test_a_task_that_is_none_fails_without_a_word(garbage: bytes) -> None:
     with pytest.raises(SandboxFailed, match=r"^the worker ended with status 70$"):
-        cell.run(garbage, LIMITS, 1000)
+        cell.run(garbage, LIMITS, 1000, zygote.rounds)
 
 
 def test_weights_that_do_not_fit_the_graph_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,26 @@ from typing import Any
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from jali.wire.jobs.code import CodeStatus
 from jali.wire.jobs.train import JobStatus, RoundStatus
 from jali_node.store import workers
-from jali_node.tables import DatasetRow, JobRoundRow, JobRow
+from jali_node.tables import CodeJobRow, DatasetRow, JobRoundRow, JobRow
 
 WAITING = (JobStatus.QUEUED, JobStatus.RUNNING)
 ORDER = (JobRow.priority.desc(), JobRow.decided_at, JobRow.id, JobRoundRow.number)
+
+
+_SOMETHING = select(
+    or_(
+        exists().where(JobRoundRow.status.in_((RoundStatus.QUEUED, RoundStatus.RUNNING))),
+        exists().where(CodeJobRow.status.in_((CodeStatus.APPROVED, CodeStatus.RUNNING))),
+    )
+)
+
+
+def is_empty(session: Session) -> bool:
+    """Return whether there is nothing that could be due, rounds or code: asked often, and cheaply."""
+    return not session.connection().scalar(_SOMETHING)
 
 
 def due(session: Session) -> list[JobRoundRow]:

@@ -15,7 +15,7 @@ from jali_node.policy import job_state
 from jali_node.store import freezes, projects
 from jali_node.tables import JobRoundRow, JobRow
 
-POLL_S = 0.1
+POLL_S = 0.03
 
 
 def submit_round(node: Node, caller: Caller, job_id: str, number: int, form: RoundForm) -> Round:
