@@ -165,8 +165,7 @@ class TrainingPlan:
             held_out: the share of units that do not teach.
             metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
             aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
-            walk: `optimizer`, `momentum`, `schedule` and `average`, where it is not plain gradient descent at a constant
-                rate.
+            walk: `optimizer`, `momentum`, `schedule` and `average`, where these are not plain descent's.
             max_rows: how many rows of a unit are read, where it is an entity.
 
         Raises:
