@@ -32,6 +32,7 @@ from jali_node.node import Node
 from jali_node.people.caller import Caller
 from jali_node.settings import Settings
 from jali_node.statistics.plan import Plan
+from jali_node.store.ready import Ready
 from jali_node.tables import JobRoundRow, PersonRow
 
 LEASE_S = 0.5
@@ -75,6 +76,8 @@ class Steps:
             engine = node.database.engine
             event.listen(engine, "before_cursor_execute", lambda *_: self.step("before statement"))
             event.listen(engine, "after_cursor_execute", lambda *_: self.step("after statement"))
+            for name in ("run", "rows"):  # which SQLAlchemy does not hear of
+                self.around(Ready, name)
 
 
 def live(told: dict[str, Any], out: int) -> None:

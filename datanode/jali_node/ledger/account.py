@@ -61,6 +61,10 @@ class Account:
         freed = self.with_freed(cost)
         return replace(freed, spent=_plus(freed.spent, cost.rdp), spent_delta=freed.spent_delta + cost.delta)
 
+    def with_spent(self, cost: Charge) -> "Account":
+        """Return the account with a cost spent that was never held."""
+        return replace(self, spent=_plus(self.spent, cost.rdp), spent_delta=self.spent_delta + cost.delta)
+
     def at(self, now: datetime) -> "Account":
         """Return the account as a moment finds it: nothing is spent in a window that has begun meanwhile.
 
@@ -129,8 +133,8 @@ def _left(account: Account) -> int:
 
 def _plus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
     """Add without saturating: a sum that had lost something could not give back exactly what was held."""
-    return tuple(a + b for a, b in zip(left, right, strict=True))
+    return tuple([a + b for a, b in zip(left, right, strict=True)])
 
 
 def _minus(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(0, a - b) for a, b in zip(left, right, strict=True))
+    return tuple([max(0, a - b) for a, b in zip(left, right, strict=True)])

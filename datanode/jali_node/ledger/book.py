@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
@@ -29,7 +29,7 @@ from jali_node.ledger.event import Event
 from jali_node.ledger.terms import Terms
 from jali_node.ledger.window import Window
 from jali_node.store import freezes
-from jali_node.store.ready import Ready, connection_of
+from jali_node.store.ready import Ready
 from jali_node.tables import AccountRow, Base, SpendRow
 
 HELD, BEGUN, COMMITTED, SETTLED, FREED = "held", "begun", "committed", "settled", "freed"
@@ -40,8 +40,8 @@ POPULATION, QUOTA = refusal.POPULATION, refusal.QUOTA
 Fitting = Callable[[Account], int]
 _ACCOUNT, _SPEND = Base.metadata.tables["account"], Base.metadata.tables["spend"]
 _WRITTEN = ("cap", "spent", "held", "spent_delta", "held_delta", "window_days", "window_since", "window_number")
-_LOCK_TWO = (
-    select(*_ACCOUNT.c)
+_LOCK_TWO = Ready(
+    select(*(_ACCOUNT.c[name] for name in ("id", "kind", "terms", *_WRITTEN)))
     .where(_ACCOUNT.c.id.in_((bindparam("first"), bindparam("second"))))
     .order_by(_ACCOUNT.c.id)
     .with_for_update()
@@ -50,7 +50,7 @@ _WRITE = Ready(
     update(_ACCOUNT).where(_ACCOUNT.c.id == bindparam("account")).values({name: bindparam(name) for name in _WRITTEN})
 )
 _SPENT = Ready(insert(_SPEND))
-_MOVE = (
+_MOVE = Ready(
     update(_SPEND)
     .where(_SPEND.c.id == bindparam("spend"), _SPEND.c.state == bindparam("before"))
     .values(state=bindparam("after"))
@@ -155,28 +155,38 @@ def present(row: AccountRow) -> Account:
     return account(row).at(datetime.now(UTC))
 
 
-def account(row: AccountRow | Row[Any]) -> Account:
+def account(row: AccountRow | Any) -> Account:
     """Return an account's values as they are stored."""
     return Account(
         cap=row.cap,
         terms=terms(row),
-        spent=tuple(json.loads(row.spent)),
-        held=tuple(json.loads(row.held)),
+        spent=_amounts(row.spent),
+        held=_amounts(row.held),
         spent_delta=row.spent_delta,
         held_delta=row.held_delta,
         window=_window(row),
     )
 
 
-def _window(row: AccountRow | Row[Any]) -> Window | None:
+def _window(row: AccountRow | Any) -> Window | None:
     if row.window_since is None or row.window_number is None:
         return None
     return Window(row.window_days, row.window_since, row.window_number)
 
 
-def terms(row: AccountRow | Row[Any]) -> Terms:
+def terms(row: AccountRow | Any) -> Terms:
     """Return the terms an account was opened with."""
     return _terms(row.terms)
+
+
+@lru_cache(maxsize=1024)
+def _amounts(text: str) -> tuple[int, ...]:
+    return tuple(json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _text(amounts: tuple[int, ...]) -> str:
+    return json.dumps(amounts)
 
 
 @lru_cache(maxsize=1024)
@@ -286,8 +296,8 @@ def _taken(session: Session, purchase: Purchase, paying: list[str], *, begun: bo
     cost = accountant.charge(purchase.event, promised)
     price = accountant.price(cost, promised)
     _refuse_unless_it_fits(rows, paying, cost, price)
-    held = {key: payer.values.with_held(cost) for key, payer in rows.items()}
-    write(session, {key: values.with_begun(cost) for key, values in held.items()} if begun else held)
+    taken = Account.with_spent if begun else Account.with_held
+    write(session, {key: taken(payer.values, cost) for key, payer in rows.items()})
     spend_id = new_id(PREFIX_SPEND)
     stored = {
         "id": spend_id,
@@ -346,12 +356,11 @@ def _locked(session: Session, ids: Iterable[str]) -> dict[str, _Locked]:
     session.flush()
     wanted = sorted(set(ids))
     pairs = [(wanted[at], wanted[min(at + 1, len(wanted) - 1)]) for at in range(0, len(wanted), 2)]
-    run = connection_of(session).execute
-    rows = [row for first, second in pairs for row in run(_LOCK_TWO, {"first": first, "second": second})]
+    rows = [row for first, second in pairs for row in _LOCK_TWO.rows(session, {"first": first, "second": second})]
     return {row.id: _Locked(row.id, row.kind, _refreshed_if_due(session, row)) for row in rows}
 
 
-def _refreshed_if_due(session: Session, row: Row[Any]) -> Account:
+def _refreshed_if_due(session: Session, row: Any) -> Account:
     """Begin an account's next window, if it is time. A clock that is behind the chain's newest entry begins none."""
     values = account(row)
     if values.window is None or values.at(datetime.now(UTC)) is values:
@@ -374,10 +383,10 @@ def _refuse_unless_it_fits(
             raise refusal.exhausted(payer.id, payer.kind, payer.values, cost, price, dearest)
 
 
-def _moved(session: Session, spend_id: str, before: str, after: str) -> Row[Any]:
+def _moved(session: Session, spend_id: str, before: str, after: str) -> Any:
     session.flush()
     step = {"spend": spend_id, "before": before, "after": after}
-    moved = connection_of(session).execute(_MOVE, step).one_or_none()
+    moved = _MOVE.row(session, step)
     if moved is None:
         found = session.execute(select(_SPEND.c.state).where(_SPEND.c.id == spend_id)).scalar_one_or_none()
         raise IllegalStep(f"spend {spend_id}: expected {before}, found {found or 'no such spend'}")
@@ -396,8 +405,8 @@ def write(session: Session, accounts: Mapping[str, Account]) -> None:
         {
             "account": key,
             "cap": each.cap,
-            "spent": json.dumps(each.spent),
-            "held": json.dumps(each.held),
+            "spent": _text(each.spent),
+            "held": _text(each.held),
             "spent_delta": each.spent_delta,
             "held_delta": each.held_delta,
             "window_days": each.window and each.window.days,
@@ -407,13 +416,13 @@ def write(session: Session, accounts: Mapping[str, Account]) -> None:
         for key, each in accounts.items()
     ]
     if values:
-        _WRITE.run(session, values)
+        _WRITE.run(session, *values)
     _read_anew(session, AccountRow, accounts)
 
 
 def _read_anew(session: Session, table: type[Base], keys: Iterable[str]) -> None:
     """Have what the session had loaded of these rows read again when it is looked at."""
-    for key in keys:
+    for key in keys if session.identity_map else ():
         if loaded := session.identity_map.get(identity_key(table, key)):
             session.expire(loaded)
 

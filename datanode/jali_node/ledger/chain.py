@@ -13,12 +13,12 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from jali.wire import ledger
-from jali.wire.ledger import ChainReport, LedgerEntry, chained, record_digest
+from jali.wire.ledger import ChainReport, LedgerEntry, chained, record_digest, written_digest
 from jali.wire.money import canonical
 from jali.wire.walk import Walk
 from jali_node.ledger.witness import Witness
 from jali_node.store import clock
-from jali_node.store.ready import Ready, connection_of
+from jali_node.store.ready import Ready
 from jali_node.tables import Base, EntryRow
 
 HEAD = 1
@@ -26,7 +26,11 @@ VERSION = 1
 _ENTRY, _CHAIN_HEAD = Base.metadata.tables["entry"], Base.metadata.tables["chain_head"]
 _HEAD = select(_CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
 _END = select(_CHAIN_HEAD.c.seq, _CHAIN_HEAD.c.hash).where(_CHAIN_HEAD.c.id == HEAD)
-_LOCKED_END = _END.with_for_update()
+_LOCKED_END = Ready(
+    _END.add_columns(
+        select(_ENTRY.c.at).where(_ENTRY.c.seq == _CHAIN_HEAD.c.seq).scalar_subquery().label("at")
+    ).with_for_update()
+)
 _APPENDED = Ready(insert(_ENTRY))
 _MOVE = Ready(
     update(_CHAIN_HEAD).where(_CHAIN_HEAD.c.id == HEAD).values(seq=bindparam("end"), hash=bindparam("hashed"))
@@ -50,38 +54,47 @@ def append_all(session: Session, records: Sequence[tuple[str, dict[str, Any]]], 
         ClockBehind: the machine's clock stands before the newest entry.
     """
     session.flush()
-    seq, head = locked_head(session)
+    seq, head, newest = _locked_end(session)
     witness: Witness | None = session.info.get("keeper")
     if witness and "appended" not in session.info:
         witness.refuse_unless_it_goes_on(session, seq, head)
-    moment = at or _moment(session)
+    moment = at or _moment(session, newest)
     rows = []
     for kind, body in records:
         seq, before = seq + 1, head
-        head = chained(before, seq, record_digest(kind, VERSION, moment, body))
-        facts = {"kind": kind, "v": VERSION, "at": moment, "body": canonical(body).decode()}
+        written = canonical(body)
+        head = chained(before, seq, written_digest(kind, VERSION, moment, written))
+        facts = {"kind": kind, "v": VERSION, "at": moment, "body": written.decode()}
         rows.append({"seq": seq, **facts, "prev_hash": before, "hash": head})
-    _APPENDED.run(session, rows)
+    _APPENDED.run(session, *rows)
     move_head(session, seq, head)
     session.info["appended_at"] = moment
 
 
-def _moment(session: Session) -> datetime:
+def _moment(session: Session, newest: datetime) -> datetime:
     """Return the time of an entry: the machine's, but not before the entry before it. Asked under the chain's lock."""
     before: datetime | None = session.info.get("appended_at")
-    return max(datetime.now(UTC), before) if before else clock.refuse_if_behind(session)
+    return max(datetime.now(UTC), before) if before else clock.refuse_if_behind(newest)
 
 
 def locked_head(session: Session) -> tuple[int, str]:
     """Return the newest entry's position and hash; nobody appends until the transaction ends."""
-    seq, hashed = connection_of(session).execute(_LOCKED_END).one()
-    return seq, hashed
+    return _locked_end(session)[:2]
 
 
 def newest_at(session: Session) -> datetime:
     """Return when the newest entry was written; nobody appends until the transaction ends."""
-    locked_head(session)
-    return clock.newest(session)
+    return _locked_end(session)[2]
+
+
+def _locked_end(session: Session) -> tuple[int, str, datetime]:
+    """Return the newest entry's position, hash and time; nobody appends until the transaction ends.
+
+    What waits for another writer's lock learns from PostgreSQL where the chain ends by then, but sees no entry that
+    was written meanwhile: that is read by a statement of its own.
+    """
+    found = _LOCKED_END.row(session, {})
+    return found.seq, found.hash, found.at or clock.newest(session)
 
 
 def move_head(session: Session, seq: int, hashed: str) -> None:

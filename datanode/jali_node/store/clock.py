@@ -10,13 +10,15 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jali_node.errors import ClockBehind
-from jali_node.store.ready import connection_of
+from jali_node.store.ready import Ready
 from jali_node.tables import Base
 
 TOLERANCE = timedelta(seconds=5)
 """So far back a clock may be moved, as time servers do, and nobody minds."""
 _ENTRY, _CHAIN_HEAD = Base.metadata.tables["entry"], Base.metadata.tables["chain_head"]
 _NEWEST = select(_ENTRY.c.at).where(_ENTRY.c.seq == select(_CHAIN_HEAD.c.seq).scalar_subquery())
+_NEWEST_READY = Ready(_NEWEST)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def now(session: Session) -> datetime:
@@ -26,7 +28,9 @@ def now(session: Session) -> datetime:
 
 def newest(session: Session) -> datetime:
     """Return when the newest entry was written, by the clock of that moment."""
-    return connection_of(session).execute(_NEWEST).scalar_one_or_none() or datetime.min.replace(tzinfo=UTC)
+    found = _NEWEST_READY.row(session, {})
+    moment: datetime = found.at if found else NEVER
+    return moment
 
 
 def not_over(ends: ColumnElement[datetime] | InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
@@ -34,13 +38,12 @@ def not_over(ends: ColumnElement[datetime] | InstrumentedAttribute[datetime]) ->
     return (ends > datetime.now(UTC)) & (ends > _NEWEST.scalar_subquery())
 
 
-def refuse_if_behind(session: Session) -> datetime:
-    """Return the time at which an entry may be appended: entries never go back in time.
+def refuse_if_behind(last: datetime) -> datetime:
+    """Return the time at which an entry may be appended after that of `last`: entries never go back in time.
 
     Raises:
         ClockBehind: the machine's clock stands before the newest entry by more than `TOLERANCE`.
     """
-    last = newest(session)  # before the clock: the chain may have had to be waited for
     moment = datetime.now(UTC)
     if last - moment > TOLERANCE:
         behind_s = round((last - moment).total_seconds())

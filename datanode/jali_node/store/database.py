@@ -88,6 +88,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._writers:
+            self._writers.close()
         self.engine.dispose()
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from jali_node.errors import Frozen, GrantRequired, Refused
-from jali_node.store.ready import connection_of
+from jali_node.store.ready import Ready
 from jali_node.tables import AccountRow, Base, DatasetRow, FreezeRow, PopulationRow
 
 NODE = "node"
@@ -16,10 +16,12 @@ _FREEZE, _VERSION = Base.metadata.tables["freeze"], Base.metadata.tables["versio
 _OF_VERSION = select(_VERSION.c.dataset_id).where(_VERSION.c.id == bindparam("version"))
 _STOPPING = tuple(f"subject_{number}" for number in range(4))
 """The node, up to two accounts, and a grant."""
-_ANY = select(_FREEZE.c.subject).where(
-    or_(
-        _FREEZE.c.subject.in_([bindparam(name) for name in _STOPPING]),
-        _FREEZE.c.subject == _OF_VERSION.scalar_subquery(),
+_ANY = Ready(
+    select(_FREEZE.c.subject).where(
+        or_(
+            _FREEZE.c.subject.in_([bindparam(name) for name in _STOPPING]),
+            _FREEZE.c.subject == _OF_VERSION.scalar_subquery(),
+        )
     )
 )
 
@@ -33,7 +35,7 @@ def refuse_if_any(session: Session, subjects: Sequence[str], version_id: str) ->
     """
     session.flush()
     asked = dict(zip_longest(_STOPPING, [NODE, *subjects], fillvalue=NODE))
-    if connection_of(session).execute(_ANY, {**asked, "version": version_id}).first() is None:
+    if not _ANY.rows(session, {**asked, "version": version_id}):
         return
     dataset_id = session.scalar(_OF_VERSION, {"version": version_id})
     found = first(session, subjects, dataset_id or "")

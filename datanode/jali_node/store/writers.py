@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -44,8 +44,25 @@ class _Shared:
 
     def is_alive(self) -> bool:
         """Whether SQLite still has it open: where a disk is full it may have rolled everything back."""
-        driver: Any = self.connection.connection.driver_connection
-        return bool(driver.in_transaction)
+        return bool(self.driver.in_transaction)
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection."""
+        return self.connection.connection.driver_connection
+
+    @contextmanager
+    def behind_savepoint(self) -> Iterator[None]:
+        """Undo what is written in the block, and nothing else, where it ends with an error."""
+        self.driver.execute("SAVEPOINT writer")
+        try:
+            yield
+        except BaseException:
+            if self.is_alive():
+                self.driver.execute("ROLLBACK TO writer")
+                self.driver.execute("RELEASE writer")
+            raise
+        self.driver.execute("RELEASE writer")
 
 
 class Writers:
@@ -63,6 +80,13 @@ class Writers:
         self._counting = threading.Lock()
         self._waiting = 0
         self._open: _Shared | None = None
+        self._kept: Connection | None = None
+
+    def close(self) -> None:
+        """Give back the connection that is kept for the next writer."""
+        kept, self._kept = self._kept, None
+        if kept:
+            kept.close()
 
     @contextmanager
     def writing(self, info: dict[str, Any]) -> Iterator[Session]:
@@ -72,13 +96,17 @@ class Writers:
             shared = self._joined() or self._begun()
             alone = shared.sharers == 0
             mode: Any = "rollback_only" if alone else "create_savepoint"
+            session = Session(
+                shared.connection,
+                expire_on_commit=False,
+                info={**info, CONNECTION: shared.connection},
+                join_transaction_mode=mode,
+            )
             try:
-                session = Session(
-                    shared.connection, expire_on_commit=False, info=dict(info), join_transaction_mode=mode
-                )
-                with session, session.begin():
-                    session.info[CONNECTION] = session.connection()
+                with nullcontext() if alone else shared.behind_savepoint(), session:
                     yield session
+                    if session.in_transaction():
+                        session.commit()
             except BaseException:
                 if alone:
                     self._forget(shared)
@@ -108,7 +136,7 @@ class Writers:
         return self._open
 
     def _begun(self) -> _Shared:
-        connection = self._engine.connect().execution_options(**self._options)
+        connection, self._kept = self._kept or self._engine.connect().execution_options(**self._options), None
         try:
             connection.begin()
         except BaseException:
@@ -133,14 +161,15 @@ class Writers:
         shared.ended.set()
 
     def _commit(self, shared: _Shared) -> None:
-        with shared.connection as connection:
-            try:
-                if not shared.is_alive():
-                    raise sqlite3.OperationalError("the database has rolled the transaction back")
-                connection.commit()
-            except BaseException:
-                connection.invalidate()  # a transaction whose commit failed may still be open
-                raise
+        try:
+            if not shared.is_alive():
+                raise sqlite3.OperationalError("the database has rolled the transaction back")
+            shared.connection.commit()
+        except BaseException:
+            shared.connection.invalidate()  # a transaction whose commit failed may still be open
+            shared.connection.close()
+            raise
+        self._kept = shared.connection
 
     def _wait(self, shared: _Shared) -> None:
         """Wait until the transaction is durable; commit it, if nobody else is about to."""

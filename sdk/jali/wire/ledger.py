@@ -116,8 +116,14 @@ def checkpoint_bytes(node_id: str, seq: int, head: str, at: datetime) -> bytes:
 
 def record_digest(kind: str, v: int, at: datetime, body: dict[str, Any]) -> str:
     """Return the SHA-256 of what an entry says, apart from its place. `at` is aware UTC, to the microsecond."""
-    record = {"kind": kind, "v": v, "at": at.astimezone(UTC).isoformat(timespec="microseconds"), "body": body}
-    return hashlib.sha256(canonical(record)).hexdigest()
+    return written_digest(kind, v, at, canonical(body))
+
+
+def written_digest(kind: str, v: int, at: datetime, written: bytes) -> str:
+    """Return the same of a body that is written as canonical JSON already."""
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds").encode()
+    record = b'{"at":"%b","body":%b,"kind":%b,"v":%d}' % (moment, written, canonical(kind), v)
+    return hashlib.sha256(record).hexdigest()
 
 
 def chained(prev_hash: str, seq: int, record: str) -> str:

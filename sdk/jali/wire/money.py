@@ -47,6 +47,10 @@ def exact_text(value: Any) -> Any:
     return value
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_WITHOUT_FLOATS = {int, str, bool, type(None)}
+
+
 def canonical(value: Any) -> bytes:
     """Return the canonical JSON of a value: sorted keys, no spaces, UTF-8.
 
@@ -54,7 +58,7 @@ def canonical(value: Any) -> bytes:
         TypeError: the value holds a float, whose text is not the same everywhere.
     """
     refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(value).encode()
 
 
 def refuse_floats(value: Any) -> None:
@@ -62,12 +66,12 @@ def refuse_floats(value: Any) -> None:
     if isinstance(value, float):
         raise TypeError("canonical JSON holds no floats: use integers of a unit, or exact_text()")
     if isinstance(value, dict):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"canonical JSON has text keys, got {type(key).__name__}")
-            refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not _WITHOUT_FLOATS.issuperset(map(type, items)):
+        for item in items:
             refuse_floats(item)
 
 

@@ -24,7 +24,7 @@ def refuse_unless_ready(node: Node) -> None:
     kept = node.witness.newest()  # first: what is kept was committed before
     with node.database.reading() as session:
         witness.refuse_unless_it_holds(session, kept, *chain.end(session))
-        clock.refuse_if_behind(session)
+        clock.refuse_if_behind(clock.newest(session))
         paths = session.scalars(select(VersionRow.path).join(DatasetRow, DatasetRow.version_id == VersionRow.id)).all()
     refuse_unless_migrated(node.database)
     if any(not link_of(path) and not Path(path).exists() for path in paths):
