@@ -78,7 +78,10 @@ class Settings(BaseSettings):
     event_stream_s: float = Field(default=300.0, ge=0, le=3600, description="then whoever follows connects again")
     job_pause_days: int = Field(default=14, ge=1, le=365, description="after which a job that stays paused is ended")
     sandbox_tier_min: int = Field(
-        default=2, ge=2, le=4, description="of the sandbox that a training runs in: 3 without network, 4 without files"
+        default=2,
+        ge=2,
+        le=5,
+        description="of the sandbox that a training runs in: 3 without network, 4 without files, 5 without their names",
     )
     retention: RetentionSettings = Field(default=RetentionSettings(), description="what is kept how long")
     notices: NoticeSettings = Field(default=NoticeSettings(), description="webhooks and mail; JSON in the environment")

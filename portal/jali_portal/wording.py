@@ -66,7 +66,7 @@ CODE_ON = (
 )
 CODE_OFF = "No function is submitted any more, and what was approved and has not begun does not begin."
 CODE_RUNS = (
-    "It runs in the sandbox at the highest tier, without files, network or other programs, and is given these columns "
+    "It runs in the sandbox at tier 4 or above, without files, network or other programs, and is given these columns "
     "and nothing else. If anything of this differs when it is to run, the node refuses it."
 )
 CODE_TRIED = "What it gave there is its author's word; nobody else has run it. Mock rows tell nothing about the data."
@@ -440,6 +440,7 @@ SANDBOX = {
     2: "tier 2: a process of its own, within limits",
     3: "tier 3: a process of its own, without network or other programs",
     4: "tier 4: a process of its own, without network, other programs or files",
+    5: "tier 5: a process in name spaces of its own, without network, other programs, files or their names",
 }
 
 

@@ -1,6 +1,6 @@
 """A function over rows, in a cell of its own: packed here, run there, and its output read as an enemy's.
 
-The cell must reach the highest tier that `walls` defines, and makes sure of it before it reads the function or a row;
+The cell must be without network and files, and makes sure of it before it reads the function or a row;
 there is no setting for less.
 """
 
@@ -24,8 +24,8 @@ from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
 
 CHILD = ("-m", "jali_node.sandbox.code_child")
-TIER = walls.HIGHEST
-"""What a code job needs."""
+TIER = walls.NO_FILES
+"""What a code job needs at least."""
 KILLED = "Killed"
 ENVELOPE = 1000
 """Bytes around an output that its limit does not count."""

@@ -1,9 +1,9 @@
 """The walls that a worker closes behind itself, before it reads a row. None of them can be opened again.
 
-Where root started it, it becomes a user that nobody else is. Limits come from `setrlimit`. Where the kernel offers it,
-a seccomp filter then refuses sockets, new processes, other programs, reaching into other processes or name spaces, and
-changing who may read a file; a Landlock domain without a single rule refuses it files. Threads remain: libraries
-compute with them.
+Where root started it, it becomes a user that nobody else is. Limits come from `setrlimit`. Where the kernel offers
+them, name spaces of its own leave it without a network and without the name of any file; a seccomp filter then refuses
+sockets, new processes, other programs, reaching into other processes or name spaces, and changing who may read a file;
+a Landlock domain without a single rule refuses it files. Threads remain: libraries compute with them.
 """
 
 import ctypes
@@ -14,17 +14,21 @@ import resource
 import signal
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from jali_node.sandbox.limits import Limits
 
-PROCESS, NO_NETWORK, NO_FILES = 2, 3, 4
+PROCESS, NO_NETWORK, NO_FILES, NO_NAMES = 2, 3, 4, 5
 """Tiers: see the package."""
-HIGHEST = NO_FILES
-"""What code that a person wrote needs, whatever an owner would settle for elsewhere."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 38, 4
 _SECCOMP, _SECCOMP_FILTER, _EVERY_THREAD = (317, 277), 1, 1
+_NEW_USERS, _NEW_SPACES = 0x10000000, 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000
+"""Name spaces: of users; and of mounts, control groups, host names, System V memory, and networks."""
+_EMPTY_ROOT = 1 | 2 | 4 | 8  # read-only, no set-user-id, no devices, no programs
+_REC, _PRIVATE, _DETACH = 16384, 1 << 18, 2
+_PIVOT_ROOT, _CAPSET, _CAPSET_V3 = (155, 41), (126, 91), 0x20080522
 _OWN_USERS = ((2_000_000, 2**22), (50_000, 10_000))
 """Where users of cells begin, and how many there are; the second where a container knows 65,536 users alone."""
 SINGLE = {
@@ -32,6 +36,8 @@ SINGLE = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }  # fmt: skip
 """Has libraries load without threads of their own: one that is there before the walls would stand outside of them."""
+GONE = 70
+"""The status of a process whose parent ended while it closed the walls."""
 _THREADS_MORE = 64
 """Threads that libraries may start beyond those that compute."""
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -96,7 +102,10 @@ def close_early(limits: Limits) -> None:
 
 def close(limits: Limits) -> int:
     """Close what is left, once everything is loaded, and return the tier that was reached."""
-    space, alone = _address_space(), len(list(Path("/proc/self/task").iterdir())) == 1
+    parent, space = os.getppid(), _address_space()
+    alone = len(list(Path("/proc/self/task").iterdir())) == 1
+    if alone:
+        _leave_name_spaces()
     rootless = leave_root(limits.threads + _THREADS_MORE)
     for kind, most in (
         (resource.RLIMIT_NOFILE, limits.open_files),
@@ -107,9 +116,14 @@ def close(limits: Limits) -> int:
     if _prctl(_PR_SET_NO_NEW_PRIVS, 1):
         _refuse_files()
         _refuse_calls()
+    tie_to_parent()  # the kernel forgets it with a change of user, or of name spaces
+    if os.getppid() != parent:
+        os._exit(GONE)
     if not rootless or not _without_network():
         return PROCESS
-    return NO_FILES if alone and _without_files() else NO_NETWORK  # Landlock holds the thread that asked for it alone
+    if not alone or not _without_files():  # Landlock holds the thread that asked for it alone
+        return NO_NETWORK
+    return NO_FILES if Path("/proc").exists() else NO_NAMES
 
 
 def leave_root(tasks: int) -> bool:
@@ -128,9 +142,45 @@ def leave_root(tasks: int) -> bool:
             os.setresuid(own, own, own)
         except OSError:
             continue
-        tie_to_parent()  # the kernel forgets both with a change of user
         return True
     return False
+
+
+def _leave_name_spaces() -> None:
+    """Go where there is no network, no other process's shared memory, and no file but an empty folder, where one may.
+
+    An ordinary user may where the kernel lets it have a name space of users; of that one it gives up every right.
+    """
+    call, user, group = ctypes.CDLL(None, use_errno=True), os.getuid(), os.getgid()
+    if user != 0:
+        if call.unshare(_NEW_USERS) != 0:
+            return
+        _prctl(_PR_SET_DUMPABLE, 1)  # else its own maps are root's
+        with suppress(OSError):
+            Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+            Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
+            Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+        _prctl(_PR_SET_DUMPABLE, 0)
+    if call.unshare(_NEW_SPACES) == 0:
+        _empty_root(call)
+    if user != 0 and platform.machine() in _MACHINES:
+        number = _CAPSET[_MACHINES[platform.machine()][0]]
+        call.syscall(number, struct.pack("=Ii", _CAPSET_V3, 0), bytes(24))
+
+
+def _empty_root(call: ctypes.CDLL) -> None:
+    """Make an empty folder the root, and let go of all that is mounted."""
+    if platform.machine() not in _MACHINES:
+        return
+    here = os.fsencode(Path.cwd())
+    if call.mount(None, b"/", None, ctypes.c_ulong(_REC | _PRIVATE), None) != 0:
+        return
+    if call.mount(b"tmpfs", here, b"tmpfs", ctypes.c_ulong(_EMPTY_ROOT), b"size=4k,mode=555") != 0:
+        return
+    os.chdir(here)
+    if call.syscall(_PIVOT_ROOT[_MACHINES[platform.machine()][0]], b".", b".") == 0:
+        call.umount2(b".", _DETACH)  # the old root lies over the new one
+        os.chdir("/")
 
 
 def tie_to_parent() -> None:
@@ -155,7 +205,7 @@ def _without_network() -> bool:
 
 def _without_files() -> bool:
     try:
-        Path(os.devnull).open("rb").close()
+        os.close(os.open("/", os.O_RDONLY))  # which is there whatever the root is
     except PermissionError:
         return True
     return False

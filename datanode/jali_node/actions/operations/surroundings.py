@@ -113,14 +113,17 @@ def workers(settings: Settings) -> Iterator[Finding]:
         return
     if tier < settings.sandbox_tier_min:
         found = f"sandbox tier {tier}, and sandbox_tier_min is {settings.sandbox_tier_min}: no training runs here"
-        yield fail("workers", found, "a kernel with seccomp (3) and Landlock (4), or a lower sandbox_tier_min")
+        yield fail(
+            "workers", found, "a kernel with seccomp (3), Landlock (4) and name spaces (5), or a lower sandbox_tier_min"
+        )
     elif tier < walls.NO_NETWORK:
         advice = "a kernel with seccomp (Linux on x86_64 or aarch64) keeps workers from the network"
-        yield warn("workers", f"sandbox tier {tier} of {walls.NO_FILES}", advice)
+        yield warn("workers", f"sandbox tier {tier} of {walls.NO_NAMES}", advice)
     elif tier < walls.NO_FILES:
-        yield ok("workers", f"sandbox tier {tier} of {walls.NO_FILES}: no network; Landlock would keep files away too")
+        yield ok("workers", f"sandbox tier {tier} of {walls.NO_NAMES}: no network; Landlock would keep files away too")
     else:
-        yield ok("workers", f"sandbox tier {tier}: no network, no files")
+        names = "" if tier == walls.NO_NAMES else "; name spaces would hide their names too"
+        yield ok("workers", f"sandbox tier {tier} of {walls.NO_NAMES}: no network, no files{names}")
 
 
 def sources(settings: Settings) -> Iterator[Finding]:
