@@ -53,6 +53,10 @@ TRAINING_IS_IDEALISED = (
     "Noise comes from a cryptographic generator, in floating point: the promise is that of exact arithmetic (idealised "
     "numerics)."
 )
+TRAINING_IS_EXACT = (
+    "Gradients are summed in whole numbers and noised by the exact discrete Gaussian: the promise assumes nothing of "
+    "floating-point arithmetic."
+)
 APPROVED = (
     "Approved. The whole price is set aside; each round is charged when it begins, and what is not used is freed."
 )

@@ -42,6 +42,7 @@ def plan(
         )
     _refuse_other_shape(training, shown, target)
     _refuse_large_entities(training, max_rows)
+    _refuse_what_is_not_exact(training, shown, max_rows)
     taught = int(units * (1 - training.held_out))
     if training.batch != "all" and training.batch > taught:
         held = f" less those held out ({training.held_out:.0%})" if training.held_out else ""
@@ -66,6 +67,7 @@ def plan(
             "momentum": training.momentum,
             "schedule": training.schedule,
             "average": training.average,
+            "strict": training.strict,
         },
         max_rows=max_rows,
     )
@@ -136,6 +138,25 @@ def _refuse_large_entities(training: Training, max_rows: int | None) -> None:
             "for a smaller max_rows",
             field="training.graph",
         )
+
+
+def _refuse_what_is_not_exact(training: Training, shown: list[Shown], max_rows: int | None) -> None:
+    """Refuse a strict training of what whole numbers do not say. Its form has been looked at by itself."""
+    if not training.strict:
+        return
+    if max_rows is not None:
+        raise InvalidRequest(
+            f"strict numerics protect a row; the unit here is an entity of at most {max_rows:,} rows: leave numerics "
+            "out for idealised ones",
+            field="training.numerics",
+        )
+    for way, column in shown:
+        if isinstance(way, Ids):
+            raise InvalidRequest(
+                f"strict numerics take features from -1 to 1; {column.name} is shown as ids: show it as itself, or "
+                "hashed",
+                field="training.features",
+            )
 
 
 def refuse_if_this_node_cannot_train() -> None:

@@ -3,11 +3,14 @@
 import json
 import threading
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jali.wire.graph import Graph
 from jali_node.sandbox import cell, task, zygote
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.sandbox.limits import Limits
-from jali_node.training import engine, interpreter, weights
+from jali_node.training import draws, engine, interpreter, strict, weights
 from jali_node.training.lattice import LATTICE, SUMS
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
@@ -32,7 +35,8 @@ def run_round(
     Raises:
         SandboxFailed: no reply, or none that fits the graph. `run_round_of_nothing` is then the answer.
     """
-    finished = cell.run(task.task(graph, data, plan, rows), limits, weights.bytes_max(graph), zygote.rounds, stop)
+    told = task.task(graph, data, plan, rows, noise=_noise(graph, plan))
+    finished = cell.run(told, limits, weights.bytes_max(graph), zygote.rounds, stop)
     try:
         weights.read(graph, finished.reply)
     except Exception:
@@ -70,4 +74,13 @@ def measure(
 def run_round_of_nothing(graph: Graph, data: bytes, plan: TrainingPlan) -> bytes:
     """Return what a round over an empty table would reply: noise of the same size, drawn in this process."""
     model = interpreter.interpret(graph, weights.read(graph, data))
+    noise = _noise(graph, plan)
+    if noise is not None:
+        nothing = np.zeros((0, graph.features), np.float32)
+        return strict.train(model, Rows(nothing, nothing[:, 0], nothing[:, 0] > 0), plan, noise)
     return engine.train_of_nothing(model, graph.features, plan)
+
+
+def _noise(graph: Graph, plan: TrainingPlan) -> NDArray[np.int64] | None:
+    """Return the noise of a strict round, drawn here and for it alone."""
+    return draws.drawn(plan, graph.parameter_count) if plan.strict else None

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 
 from jali.wire.graph import Graph
 from jali_node.sandbox import message
-from jali_node.training import engine, interpreter, weights
+from jali_node.training import engine, interpreter, strict, weights
 from jali_node.training import sums as measured
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
 
+Noise = NDArray[np.int64]
 
-def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: bool = False) -> bytes:
-    """Return the message for a round, or for measuring; `data` is the weights that it begins with."""
+
+def task(
+    graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: bool = False, noise: Noise | None = None
+) -> bytes:
+    """Return the message for a round, or for measuring; `data` is the weights that it begins with.
+
+    A strict round is given its noise.
+    """
     header = {"graph": graph.model_dump(mode="json"), "plan": plan.record(), "measure": measure}
     arrays: dict[str, NDArray[Any]] = {
         "features": rows.features,
@@ -27,6 +34,8 @@ def task(graph: Graph, data: bytes, plan: TrainingPlan, rows: Rows, measure: boo
     }
     if rows.unit is not None:
         arrays["unit"] = rows.unit
+    if noise is not None:
+        arrays["noise"] = noise
     return message.packed([json.dumps(header).encode(), data, safetensors.numpy.save(arrays)])
 
 
@@ -79,6 +88,10 @@ def done(task_bytes: bytes) -> bytes:
     model = interpreter.interpret(graph, weights.read(graph, data))
     rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_), found.get("unit"))
     plan = TrainingPlan(**facts["plan"])
+    if plan.strict:
+        if facts["measure"]:
+            return json.dumps(strict.sums(model, rows, plan)).encode()
+        return strict.train(model, rows, plan, found["noise"])
     if facts["measure"]:
         return json.dumps(measured.sums(model, rows, plan, engine.values_per_row(model))).encode()
     return engine.train(model, rows, plan)

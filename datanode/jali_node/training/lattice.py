@@ -15,5 +15,12 @@ LATTICE = 1000
 SUMS = 3
 HALF = LATTICE // 2
 SENSITIVITY = math.isqrt(LATTICE**2 + 2 * HALF**2) + 1
+FEATURE, RESIDUAL = 2**10, 2**16
+"""Strict rounds cut features, and residuals, to so many steps for 1."""
 LOSS_MAX = 5.0
 """A row's loss counts as at most this, and as at least 0."""
+
+
+def bound_of(clip_norm: float) -> int:
+    """Return how far a row moves the sum of a strict round, in steps of 1 over `FEATURE * RESIDUAL`."""
+    return max(1, math.floor(clip_norm * FEATURE * RESIDUAL))

@@ -19,6 +19,8 @@ from jali_node.ledger.terms import Terms
 
 NUMERICS = "idealised numerics"
 """Gradients are summed, and noise is added, in floating point: the guarantee is that of the real-number mechanism."""
+STRICT = "exact arithmetic"
+"""Gradients are summed in whole numbers, and the noise is the exact discrete Gaussian (`strict`)."""
 CLASSES = (Loss.LOGISTIC, Loss.CHOICE)
 """Losses of models that tell classes; the others tell numbers."""
 CHUNK_VALUES = 2**24
@@ -58,6 +60,7 @@ class TrainingPlan:
         average: over which share of a round's last steps its weights are averaged before they leave.
         steps_taken: by the rounds before the one that this is the plan of; see `of_round`.
         max_rows: how many rows a unit has at most, where it is an entity; None where it is a row.
+        strict: whether gradients are whole numbers, and their noise is.
     """
 
     epsilon: int
@@ -81,6 +84,7 @@ class TrainingPlan:
     steps_taken: int = 0
     max_rows: int | None = None
     average: float = 0.0
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.schedule, dict):  # as JSON holds it
@@ -91,7 +95,7 @@ class TrainingPlan:
     @property
     def numerics(self) -> str:
         """What the guarantee assumes of arithmetic."""
-        return NUMERICS
+        return STRICT if self.strict else NUMERICS
 
     @property
     def round_event(self) -> SelfComposed:
@@ -165,7 +169,7 @@ class TrainingPlan:
             held_out: the share of units that do not teach.
             metrics_epsilon: the stand-alone price of measuring on them, in 1e-12, or 0.
             aim: `loss`, `outputs`, `target_span` and `target_unit`, where they are not those of two classes.
-            walk: `optimizer`, `momentum`, `schedule` and `average`, where these are not plain descent's.
+            walk: `optimizer`, `momentum`, `schedule`, `average` and `strict`, where these are not plain descent's.
             max_rows: how many rows of a unit are read, where it is an entity.
 
         Raises:

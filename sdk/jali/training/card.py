@@ -97,7 +97,7 @@ def _promise(name: str, origin: Origin) -> str:
     sampled = "full batch" if quote.sampling_rate >= 1 else f"sampling rate {quote.sampling_rate:.4g}"
     return (
         f"{_code(name)}: (ε {quote.price:.4g}, δ {quote.delta:g}) for each {quote.protected} of {_code(dataset.name)}; "
-        f"noise multiplier {quote.noise_multiplier:.4g}, {sampled}, {quote.numerics} numerics"
+        f"noise multiplier {quote.noise_multiplier:.4g}, {sampled}, {quote.numerics}"
     )
 
 

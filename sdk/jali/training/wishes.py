@@ -47,6 +47,7 @@ def wish(
     momentum: float = 0.0,
     schedule: str | Rates = "constant",
     average: float = 0.0,
+    numerics: Literal["idealised", "strict"] = "idealised",
 ) -> JobForm:
     """Return the wish to train a model at one node.
 
@@ -76,6 +77,8 @@ def wish(
         schedule: how the learning rate goes over the steps of all rounds: "constant", "linear", "cosine", or one of
             `jali.training.schedules`.
         average: over which share of a round's last steps its weights are averaged before they leave, 0 to 1.
+        numerics: "strict" has gradients summed in whole numbers and noised by the exact discrete Gaussian: of a linear
+            model with one output, with `batch="all"`, over rows as the unit, without logarithms.
 
     Raises:
         NotTransportable: the model cannot travel as data; it names the line.
@@ -108,6 +111,7 @@ def wish(
         momentum=momentum,
         schedule=schedule if isinstance(schedule, Rates) else SHORT.get(schedule, {"kind": schedule}),
         average=float(average),
+        numerics=numerics,
     )
     return built(JobForm, training=training, weights=base64.b64encode(weights).decode())
 

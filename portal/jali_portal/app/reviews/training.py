@@ -53,7 +53,7 @@ def _summary(job: Job, page: view.TrainingPage, price: Cost | None) -> None:
     with st.container(border=True):
         markup.section("How it is trained")
         markup.facts(page.how)
-        markup.quiet(wording.TRAINING_IS_IDEALISED)
+        markup.quiet(wording.TRAINING_IS_EXACT if job.training.strict else wording.TRAINING_IS_IDEALISED)
 
 
 def _price(desk: Desk, job: Job) -> Cost | None:

@@ -11,17 +11,19 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from jali.wire.base import Reply, Request
 from jali.wire.dataset import UnitKind
 from jali.wire.descent import Constant, Optimizer, Schedule, averaged_steps
-from jali.wire.features import Feature, column_of, described
+from jali.wire.features import Feature, Scaled, column_of, described
 from jali.wire.graph import Graph
 from jali.wire.money import Epsilon, digest
 from jali.wire.query import Id
 from jali.wire.request import Approval, Purpose, Reason, Revision
-from jali.wire.targets import Target
+from jali.wire.targets import Loss, Target, loss_of
 
 ROUNDS_MAX = 200
 STEPS_MAX = 20_000
 HELD_OUT_MAX = 0.5
 DESCRIBED_MAX = 20
+DRAWS_MAX = 2**19
+"""A strict round's noise has at most so many numbers: each is drawn exactly, which takes microseconds."""
 PRIORITY_MAX = 100
 
 
@@ -48,9 +50,18 @@ Batch = Annotated[
 """How many rows a step is expected to see; `all` of them is full-batch descent, in which nothing is sampled."""
 
 
+class Numerics(StrEnum):
+    """What the guarantee assumes of a computer's arithmetic."""
+
+    IDEALISED = "idealised"
+    """Gradients are summed and noised in floating point: the promise is that of the mechanism over real numbers."""
+    STRICT = "strict"
+    """Gradients are whole numbers, and so is their noise, drawn exactly: of linear models, over all rows."""
+
+
 def _plain(value: object) -> bool:
     """Say whether a setting is as it was before it could be said: left away then, so that old digests stay."""
-    return value in (Optimizer.SGD, 0.0, Constant())
+    return value in (Optimizer.SGD, 0.0, Constant(), Numerics.IDEALISED)
 
 
 class Training(Request):
@@ -61,7 +72,8 @@ class Training(Request):
     `clip_norm` bounds the gradient of one unit, an entity's being the mean of its rows'. `steps` are taken in each of
     `rounds`; `epsilon` is the stand-alone price of all of them together. `schedule` says how the learning rate goes
     over all of them; what an optimizer remembers begins anew in each round. With `average`, what leaves a round is the
-    mean of its weights after each of that share of its last steps.
+    mean of its weights after each of that share of its last steps. With `numerics` that are strict, gradients of a
+    linear model over all rows are whole numbers, and their noise is the exact discrete Gaussian.
 
     With `held_out`, about that share of the units, chosen by a keyed hash of each row's own content or of each entity's
     identifier, teaches nothing; once all rounds are done the model is measured on it, and the figures leave at a price
@@ -87,6 +99,7 @@ class Training(Request):
     momentum: float = Field(default=0.0, ge=0, lt=1, strict=True, exclude_if=_plain)
     schedule: Schedule = Field(default=Constant(), exclude_if=_plain)
     average: float = Field(default=0.0, ge=0, le=1, strict=True, exclude_if=_plain)
+    numerics: Numerics = Field(default=Numerics.IDEALISED, exclude_if=_plain)
 
     @model_validator(mode="after")
     def _metrics_have_rows_and_a_price(self) -> Self:
@@ -106,6 +119,37 @@ class Training(Request):
                 f"{self.schedule.warm_up:,}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _strict_numerics_are_possible(self) -> Self:
+        if not self.strict:
+            return self
+        kinds, drawn = [node.kind for node in self.graph.nodes], self.steps * self.graph.parameter_count
+        if kinds != ["linear"] or self.graph.out_features != 1:
+            raise ValueError(
+                "numerics: strict ones are of a model of one linear layer with one output; got "
+                f"{', '.join(kinds[:5])} with {self.graph.out_features}"
+            )
+        if loss_of(self.target) not in (Loss.LOGISTIC, Loss.SQUARED):
+            raise ValueError(f"numerics: strict ones are of two classes or an amount, not of {self.target.describe()}")
+        if self.batch != "all":
+            raise ValueError(f"numerics: strict ones take batch='all', got {self.batch:,}")
+        if drawn > DRAWS_MAX:
+            raise ValueError(
+                f"numerics: strict ones take at most {DRAWS_MAX:,} draws a round, got {self.steps:,} steps of "
+                f"{self.graph.parameter_count:,} parameters, which is {drawn:,}: take more rounds of fewer steps"
+            )
+        if logs := [way.column for way in self.features if isinstance(way, Scaled) and way.log]:
+            raise ValueError(
+                f"numerics: strict ones take no logarithm, which computers round differently; {', '.join(logs)} is "
+                "shown as one: show it without log"
+            )
+        return self
+
+    @property
+    def strict(self) -> bool:
+        """Whether gradients and noise are whole numbers."""
+        return self.numerics is Numerics.STRICT
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,6 +179,7 @@ class Training(Request):
             *((self.walk,) if self.optimizer is not Optimizer.SGD or self.momentum else ()),
             *(() if self.schedule == Constant() else (f"learning rate {self.schedule.describe()}",)),
             *((f"averaged over each round's last {self.averaged:,} steps",) if self.averaged > 1 else ()),
+            *(("in exact arithmetic",) if self.strict else ()),
         )
 
     @property
