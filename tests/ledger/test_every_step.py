@@ -132,6 +132,7 @@ def steps_of(found: dict[str, Any]) -> list[str]:
 def test_a_spend_killed_at_every_step(world: World, pytestconfig: pytest.Config) -> None:
     whole = steps_of(world.bear(0, question=world.house.query({"kind": "count"}, 0.1)))
     assert {"before spend", "after spend", "before commit", "before tallies", "after noised", "after note"} <= {*whole}
+    assert world.every == ({"before statement", "before run", "after rows"} <= {*whole})
     wanted = max(len(whole) if not world.every else 0, pytestconfig.getoption("--kills") * 3 // 10)
     for number in range(wanted):
         question = world.house.query({"kind": "count"}, 0.1 + 0.001 * (number + 1))

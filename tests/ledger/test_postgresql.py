@@ -1,11 +1,16 @@
 """A whole node on PostgreSQL, over the wire."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from jali_node.actions.operations.read_ledger import checked
+from jali_node.errors import ClockBehind
+from jali_node.ledger import chain
 
 MEAN = {"kind": "mean", "column": "weight"}
 
@@ -44,3 +49,25 @@ def test_a_failed_transaction_leaves_the_next_one_a_sound_connection(house: Any)
     for _ in range(20):
         assert house.ask({"kind": "count"}, 5.0).status_code == 403
     assert house.ask({"kind": "count"}, 0.3).status_code == 200
+
+
+def test_who_waits_for_the_chain_learns_when_the_entry_was_written_that_it_waited_for(house: Any) -> None:
+    """The statement that waits has a snapshot without that entry: asked for its time, it knows none."""
+    database, later = house.node.database, datetime.now(UTC) + timedelta(hours=1)
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = :name")
+
+    def append() -> None:
+        with database.writing() as session:
+            chain.append(session, "test.noted", {})
+
+    def waits() -> bool:
+        with database.reading() as looking:  # each time anew: what PostgreSQL says stays the same in a transaction
+            return bool(looking.scalar(waiting, {"name": database.url.database}))
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as session:
+            chain.append(session, "test.noted", {}, at=later)
+            other = pool.submit(append)
+            while not waits():
+                assert not other.done(), "it did not wait"
+        assert isinstance(other.exception(60), ClockBehind)

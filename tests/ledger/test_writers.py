@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Integer, column, event, insert, text
+from sqlalchemy import table as sql_table
 
 from jali_node.errors import NodeUnavailable
 from jali_node.store import writers
 from jali_node.store.database import Database
+from jali_node.store.ready import Ready
 
 EIGHT = 8
 
@@ -110,6 +112,23 @@ def test_a_writer_that_fails_takes_nothing_of_the_others_with_it(table: Table) -
     first, one, two, three = table.behind_each_other(acts)
     assert (first, one, three) == (None, None, None)
     assert isinstance(two, KeyError)
+    assert table.seen_from_outside() == {0, 1, 3}
+
+
+def test_what_passes_the_session_by_is_undone_with_its_writer_too(table: Table) -> None:
+    insert_ready = Ready(insert(sql_table("number", column("value", Integer))))
+
+    def write_ready(value: int, then: Callable[[], object] = lambda: None) -> None:
+        with table.database.writing() as session:
+            insert_ready.run(session, {"value": value})
+            then()
+
+    acts = [lambda: write_ready(1), lambda: write_ready(2, lambda: 1 / 0), lambda: write_ready(3)]
+    first, one, two, three = table.behind_each_other(acts)
+    assert (first, one, three) == (None, None, None)
+    assert isinstance(two, ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        write_ready(4, lambda: 1 / 0)
     assert table.seen_from_outside() == {0, 1, 3}
 
 

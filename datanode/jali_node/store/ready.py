@@ -123,7 +123,7 @@ def _failed(connection: Connection, text: str, error: Any) -> BaseException:
     lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
     if lost:
         connection.invalidate(error)
-    return DBAPIError.instance(
+    raised: BaseException = DBAPIError.instance(
         text,
         None,
         error,
@@ -132,3 +132,4 @@ def _failed(connection: Connection, text: str, error: Any) -> BaseException:
         connection_invalidated=lost,
         dialect=dialect,
     )
+    return raised
