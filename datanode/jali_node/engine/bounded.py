@@ -80,20 +80,24 @@ def _on_spark(element: hmac_sha256, compiler: SQLCompiler, **options: Any) -> st
     return _hmac(form, element, compiler, options)
 
 
-def rows(view: str | sa.FromClause, columns: Sequence[Column], bound: Bound) -> sa.Select[Any]:
+def rows(
+    view: str | sa.FromClause, columns: Sequence[Column], bound: Bound, others: Sequence[str] = ()
+) -> sa.Select[Any]:
     """Return the query for the rows that are read, with the card's columns.
 
     Args:
         view: the table's name in the engine, with the declared columns in their declared types.
         columns: the card's.
         bound: whose rows, and how many of each.
+        others: columns that go along, pictures: they order rows that are equal in all else.
     """
-    table = statement.table_of(view, columns)
+    table = statement.table_of(view, columns, others)
     scan = statement.prepared(statement.Scan(table, dict(table.c.items())), columns)
     values = scan.values
-    names = [column.name for column in columns]
+    names = [*(column.name for column in columns), *others]
     numbers = [values[column.name] for column in columns if column.type is ColumnType.NUMBER]
-    order = [hmac_sha256(content(columns, values), bound.key), *(number.nulls_first() for number in numbers)]
+    ties = [*numbers, *(values[name] for name in others)]
+    order = [hmac_sha256(content(columns, values), bound.key), *(value.nulls_first() for value in ties)]
     place = sa.func.row_number().over(partition_by=values[bound.entity], order_by=order)
     shown = [values[name].label(f"c{i}") for i, name in enumerate(names)]
     ranked = sa.select(*shown, place.label("place")).where(values[bound.entity].is_not(None)).subquery("ranked")

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from jali.wire import expression
-from jali.wire.dataset import Column, ColumnType
+from jali.wire.dataset import Column, ColumnType, Picture
 from jali.wire.lattice import STEPS_MAX, Lattice
 from jali.wire.selection import Selection
 from jali_node.engine.expressions import Compiler
@@ -107,9 +107,10 @@ def scan(view: str | sa.FromClause, columns: Sequence[Column], selection: Select
     return prepared(Scan(source, {**{column.name: source.c[column.name] for column in plain}, **texts}), counted)
 
 
-def table_of(view: str | sa.FromClause, columns: Sequence[Column]) -> sa.FromClause:
+def table_of(view: str | sa.FromClause, columns: Sequence[Column], others: Sequence[str] = ()) -> sa.FromClause:
     """Return a view by its name, or what stands for it."""
-    return sa.table(view, *(sa.column(column.name) for column in columns)) if isinstance(view, str) else view
+    names = [*(column.name for column in columns), *others]
+    return sa.table(view, *map(sa.column, names)) if isinstance(view, str) else view
 
 
 def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
@@ -125,8 +126,8 @@ def prepared(scan: Scan, columns: Sequence[Column]) -> Scan:
     return Scan(source, {name: source.c[label.name] for name, label in labels.items()})
 
 
-def rows(view: str, columns: Sequence[Column], entity: str | None = None) -> sa.Select[Any]:
-    """Return the query for rows themselves: doubles (NULL where missing), categories' codes in card order, texts.
+def rows(view: str, columns: Sequence[Column | Picture], entity: str | None = None) -> sa.Select[Any]:
+    """Return the query for rows themselves: doubles (NULL where missing), categories' codes, texts, pictures.
 
     Where a column names the entity, it is the last one, as text: as a double, large numbers would become one.
     """
@@ -145,7 +146,9 @@ def codes(groups: Sequence[Group], scan: Scan) -> sa.Select[Any]:
     return sa.select(*(code.label(f"c{i}") for i, code in enumerate(made))).select_from(scan.source)
 
 
-def _row_value(column: Column, values: Values) -> Sql:
+def _row_value(column: Column | Picture, values: Values) -> Sql:
+    if isinstance(column, Picture):
+        return values[column.name]
     if column.type is ColumnType.CATEGORY:
         group = Categories(column)
         return sa.cast(_shown(_group(group, values), group), sa.BigInteger)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from jali.wire.dataset import Column
+from jali.wire.dataset import Column, Picture
 from jali.wire.selection import ALL_ROWS, Selection
 from jali_node.engine import bounded, counts, statement
 from jali_node.engine.bounded import Bound
@@ -31,6 +31,12 @@ class Snapshot:
     version: str
     file: File
     columns: tuple[Column, ...]
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def all_columns(self) -> tuple[Column | Picture, ...]:
+        """Columns and pictures."""
+        return (*self.columns, *self.pictures)
 
     def refuse_if_changed(self) -> None:
         """Raise DatasetChanged unless the file is the one that was registered."""
@@ -56,7 +62,14 @@ class Warehouse:
             },
         )
 
-    def register(self, version: str, path: Path, columns: tuple[Column, ...], bound: Bound | None = None) -> Snapshot:
+    def register(
+        self,
+        version: str,
+        path: Path,
+        columns: tuple[Column, ...],
+        bound: Bound | None = None,
+        pictures: tuple[Picture, ...] = (),
+    ) -> Snapshot:
         """Take a CSV or Parquet file in, or a folder of them, and try that every row's declared columns can be read.
 
         Where a bound is given, the rows that it lets through are written down once, and are all that is ever read.
@@ -67,14 +80,24 @@ class Warehouse:
         path = path.resolve()
         suffix = suffix_of(path)
         try:
-            _refuse_missing_columns(self._common_columns(path, suffix, columns), columns)
+            _refuse_missing_columns(self._common_columns(path, suffix, (*columns, *pictures)), (*columns, *pictures))
             if suffix == ".csv":
+                if pictures:
+                    raise InvalidRequest(
+                        f"a CSV file holds no pictures, and the card declares {len(pictures)}: register a Parquet file",
+                        field="pictures",
+                    )
                 path = self._parsed(version, path, columns)
-            snapshot = Snapshot(version, File.of(path), columns)
+            snapshot = Snapshot(version, File.of(path), columns, pictures)
             if bound is not None:
                 snapshot = self._bounded(snapshot, bound)
             for column in columns:  # each to its last row: what fails here must not fail after a charge
                 self.tallies(snapshot, [Tally((Presence(column),))])
+            for picture in pictures:
+                with self._cursor() as cursor:
+                    cursor.execute(
+                        f"SELECT count({quoted(picture.name)}) FROM {quoted(snapshot.version)}"  # noqa: S608
+                    )
         except (duckdb.Error, OSError, UnicodeDecodeError) as error:
             kind = type(error).__name__
             raise InvalidRequest(
@@ -111,7 +134,7 @@ class Warehouse:
                 cursor.execute("DROP TABLE kept; DROP TABLE gone")
         except duckdb.Error as error:
             raise InvalidRequest(f"the rows cannot be read ({type(error).__name__})", field="table") from None
-        return Snapshot(version, File.of(target), snapshot.columns), int(found[0][0])
+        return replace(snapshot, version=version, file=File.of(target)), int(found[0][0])
 
     def holding(self, snapshot: Snapshot, entity: str, ids: Sequence[str] | Sequence[int]) -> int:
         """Return of how many of some entities a snapshot has rows: for the owner's eyes alone.
@@ -161,19 +184,19 @@ class Warehouse:
         with self._cursor() as cursor:
             return counts.array_of(tally, cursor.execute(text, values).fetchall())
 
-    def rows(self, snapshot: Snapshot, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+    def rows(self, snapshot: Snapshot, columns: Sequence[Column | Picture]) -> dict[str, NDArray[Any]]:
         """Return the rows themselves, for what runs in the sandbox alone. They never leave the node.
 
         Returns:
             for each column an array over the rows: float64 with NaN where an integer or number is missing, or int64
             codes of a category in the card's order, one code more standing for missing or undeclared; a text column's
-            are objects, None where missing.
+            are objects, None where missing, and so are pictures: bytes, or arrays of numbers.
         """
         found = self._found(snapshot, columns)
         return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}
 
     def rows_of_entities(
-        self, snapshot: Snapshot, columns: Sequence[Column], entity: str
+        self, snapshot: Snapshot, columns: Sequence[Column | Picture], entity: str
     ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
         """Return the rows that the bound lets through, as `rows` does, and whose they are, as texts.
 
@@ -185,7 +208,9 @@ class Warehouse:
         found = self._found(snapshot, columns, entity)
         return {column.name: _plain(found[f"c{i}"]) for i, column in enumerate(columns)}, _plain(found["whose"])
 
-    def _found(self, snapshot: Snapshot, columns: Sequence[Column], entity: str | None = None) -> dict[str, Any]:
+    def _found(
+        self, snapshot: Snapshot, columns: Sequence[Column | Picture], entity: str | None = None
+    ) -> dict[str, Any]:
         self._attach(snapshot)
         text, values = _compiled(statement.rows(snapshot.version, columns, entity))
         with self._cursor() as cursor:
@@ -209,7 +234,7 @@ class Warehouse:
         with self._lock:
             return self._duckdb.cursor()
 
-    def _common_columns(self, path: Path, suffix: str, columns: tuple[Column, ...]) -> set[str]:
+    def _common_columns(self, path: Path, suffix: str, columns: tuple[Column | Picture, ...]) -> set[str]:
         """Return the names of the columns that every part has.
 
         Raises:
@@ -232,21 +257,21 @@ class Warehouse:
     def _attach(self, snapshot: Snapshot) -> None:
         with self._lock, self._duckdb.cursor() as cursor:
             if snapshot.version not in self._attached:
-                parquet.attach(cursor, snapshot.version, snapshot.file.parts, snapshot.columns)
+                parquet.attach(cursor, snapshot.version, snapshot.file.parts, snapshot.columns, snapshot.pictures)
                 self._attached.add(snapshot.version)
 
     def _bounded(self, whole: Snapshot, bound: Bound) -> Snapshot:
         """Write down the rows that a bound lets through."""
-        raw = Snapshot(f"{whole.version}_whole", whole.file, whole.columns)
+        raw = replace(whole, version=f"{whole.version}_whole")
         self._attach(raw)
-        text, values = _compiled(bounded.rows(raw.version, raw.columns, bound))
+        text, values = _compiled(bounded.rows(raw.version, raw.columns, bound, [each.name for each in raw.pictures]))
         target = self._folder / "snapshots" / f"{whole.version}.bounded.parquet"
         target.parent.mkdir(exist_ok=True, mode=0o700)
         with self._cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE chosen AS {text}", values)
             cursor.table("chosen").write_parquet(str(target))
             cursor.execute("DROP TABLE chosen")
-        return Snapshot(whole.version, File.of(target), whole.columns)
+        return replace(whole, file=File.of(target))
 
     def _parsed(self, version: str, path: Path, columns: tuple[Column, ...]) -> Path:
         folder = self._folder / "snapshots"
@@ -272,7 +297,7 @@ def _plain(values: Any) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _refuse_missing_columns(found: set[str], columns: tuple[Column, ...]) -> None:
+def _refuse_missing_columns(found: set[str], columns: tuple[Column | Picture, ...]) -> None:
     for column in columns:
         if column.name not in found:
             raise InvalidRequest(

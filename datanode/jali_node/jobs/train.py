@@ -3,10 +3,10 @@
 import base64
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jali.wire.dataset import Column, ColumnType
+from jali.wire.dataset import Column, ColumnType, Picture
 from jali.wire.features import Ids, Way, column_of, id_count, names_of, way_of
 from jali.wire.jobs.train import JobForm, Training
 from jali.wire.money import to_fixed
@@ -14,7 +14,7 @@ from jali.wire.targets import Aim, misfit, outputs_of
 from jali_node.engine.warehouse import Snapshot, Warehouse
 from jali_node.errors import BoundsUnknown, ExtraMissing, InvalidRequest, WrongColumnType
 from jali_node.ledger.terms import Terms
-from jali_node.statistics.columns import Columns, named
+from jali_node.statistics.columns import named
 from jali_node.training import parts
 from jali_node.training.plan import ENTITY_VALUES_MAX, TrainingPlan
 from jali_node.training.tensors import Reading, Rows, aim_facts
@@ -23,7 +23,7 @@ NEEDS = ("torch", "opacus", "safetensors", "dbos")
 
 
 def plan(
-    training: Training, columns: tuple[Column, ...], units: int, terms: Terms, max_rows: int | None = None
+    training: Training, columns: tuple[Column | Picture, ...], units: int, terms: Terms, max_rows: int | None = None
 ) -> TrainingPlan:
     """Return noise, sampling and price of a training, from public facts alone.
 
@@ -73,11 +73,16 @@ def plan(
     )
 
 
-Shown = tuple[Way, Column]
+Shown = tuple[Way, Column | Picture]
 
 
-def _shown(by_name: Columns, feature: str | Way, field: str) -> Shown:
+def _shown(by_name: Mapping[str, Column | Picture], feature: str | Way, field: str) -> Shown:
     column = named(by_name, column_of(feature), field)
+    if isinstance(column, Picture):
+        try:
+            return way_of(feature, column), column
+        except ValueError as error:
+            raise WrongColumnType(str(error), field=field) from error
     numbers = column.type in (ColumnType.INTEGER, ColumnType.NUMBER)
     if numbers and column.bounds is None:
         said = f"column {column.name} has no public bounds; ask its owner to declare them"
@@ -88,8 +93,13 @@ def _shown(by_name: Columns, feature: str | Way, field: str) -> Shown:
         raise WrongColumnType(str(error), field=field) from error
 
 
-def _target(by_name: Columns, target: Aim) -> Column:
+def _target(by_name: Mapping[str, Column | Picture], target: Aim) -> Column:
     column = named(by_name, target.column, "training.target.column")
+    if isinstance(column, Picture):
+        raise WrongColumnType(
+            f"column {column.name} holds {column.describe()}; this target needs something else",
+            field="training.target.column",
+        )
     if why := misfit(target, column):
         wrong = BoundsUnknown if "bounds" in why else WrongColumnType
         raise wrong(why, field="training.target.column")
@@ -112,7 +122,7 @@ def _refuse_other_shape(training: Training, shown: list[Shown], target: Column) 
         )
     for place, known in graph.ids.items():
         name, way, column = names[place]
-        if not isinstance(way, Ids):
+        if not isinstance(way, Ids) or isinstance(column, Picture):
             raise InvalidRequest(
                 f"an embedding reads input {place}, {name}, which holds no ids; show the column as ids",
                 field="training.features",
@@ -224,9 +234,10 @@ def run(
     from jali_node.sandbox.limits import Limits
 
     training, plan = work.training, work.plan
-    by_name = {column.name: column for column in source.columns}
+    by_name = {column.name: column for column in source.all_columns}
     features = tuple(by_name[column_of(feature)] for feature in training.features)
-    reading = Reading(features, by_name[training.target.column], training.target, training.features)
+    target = _target(by_name, training.target)
+    reading = Reading(features, target, training.target, training.features)
     rows = _rows(warehouse, source, work, reading, measure)
     if measure:
         return _measured(plan, round.measure(training.graph, work.weights, plan, rows, Limits(), stop))

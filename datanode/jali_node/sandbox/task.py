@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jali.wire.graph import Graph
 from jali_node.sandbox import message
-from jali_node.training import engine, interpreter, strict, weights
+from jali_node.training import engine, interpreter, pictures, strict, weights
 from jali_node.training import sums as measured
+from jali_node.training.pictures import Encoded
 from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
 
@@ -32,6 +33,9 @@ def task(
         "target": rows.target,
         "present": rows.present.astype(np.uint8),
     }
+    header["pictures"] = [{"at": column.at, "shape": column.shape} for column in rows.encoded]
+    for place, column in enumerate(rows.encoded):
+        arrays |= {f"ends.{place}": column.ends, f"files.{place}": column.files}
     if rows.unit is not None:
         arrays["unit"] = rows.unit
     if noise is not None:
@@ -54,6 +58,7 @@ def warm_up() -> None:
     for measure in (False, True):
         done(task(graph, safetensors.numpy.save(begin), plan, rows, measure))
     done(task(graph, safetensors.numpy.save(begin), plan, replace(rows, unit=np.zeros(2, np.int64))))
+    pictures.warm_up()
 
 
 def _one_of_each() -> list[dict[str, Any]]:
@@ -86,7 +91,12 @@ def done(task_bytes: bytes) -> bytes:
     facts, found = json.loads(header), safetensors.numpy.load(arrays)
     graph = Graph.model_validate(facts["graph"])
     model = interpreter.interpret(graph, weights.read(graph, data))
-    rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_), found.get("unit"))
+    files = tuple(
+        Encoded(facts["at"], tuple(facts["shape"]), found[f"ends.{place}"], found[f"files.{place}"])
+        for place, facts in enumerate(facts["pictures"])
+    )
+    rows = Rows(found["features"], found["target"], found["present"].astype(np.bool_), found.get("unit"), files)
+    rows = rows.decoded()
     plan = TrainingPlan(**facts["plan"])
     if plan.strict:
         if facts["measure"]:

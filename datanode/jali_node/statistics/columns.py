@@ -2,14 +2,18 @@
 
 import difflib
 from collections.abc import Mapping
+from typing import TypeVar
 
-from jali.wire.dataset import Column, ColumnType
+from jali.wire.dataset import Column, ColumnType, Picture
 from jali_node.errors import BoundsUnknown, UnknownColumn, WrongColumnType
 
 Columns = Mapping[str, Column]
 
 
-def named(columns: Columns, name: str, field: str) -> Column:
+Facts = TypeVar("Facts", bound=Column | Picture)
+
+
+def named(columns: Mapping[str, Facts], name: str, field: str) -> Facts:
     """Return the column, or raise UnknownColumn with the nearest name."""
     if name in columns:
         return columns[name]

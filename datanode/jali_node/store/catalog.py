@@ -45,6 +45,7 @@ class Registered:
             entity=card.entity,
             max_rows=card.max_rows,
             rows=card.rows,
+            pictures=card.pictures,
             hidden=self.dataset.hidden,
             withdrawn_at=self.dataset.withdrawn_at,
             code_jobs=self.dataset.code_jobs,

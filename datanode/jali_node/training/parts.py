@@ -25,9 +25,21 @@ def held_out(columns: Sequence[NDArray[Any]], share: float, key: bytes) -> NDArr
         share: from 0 to 1.
         key: the population's secret.
     """
-    content = np.stack([np.asarray(column, dtype=np.float64) + 0.0 for column in columns], axis=1)  # no minus zero
+    content = np.stack([_numbers(column) + 0.0 for column in columns], axis=1)  # no minus zero
     content[np.isnan(content)] = np.nan  # one of many bit patterns
     return _chosen((row.tobytes() for row in content), len(content), share, hashlib.blake2b(PURPOSE, key=key).digest())
+
+
+def _numbers(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a column's values, and of pictures a number that goes by their content."""
+    if column.dtype.kind != "O":
+        return np.asarray(column, dtype=np.float64)
+    return np.array([np.nan if value is None else _number(value) for value in column], dtype=np.float64)
+
+
+def _number(picture: Any) -> float:
+    content = picture if isinstance(picture, bytes | bytearray) else np.ma.filled(picture, np.nan).tobytes()
+    return float(int.from_bytes(hashlib.blake2b(content, digest_size=6).digest(), "big"))
 
 
 def held_out_entities(names: Sequence[str], share: float, key: bytes) -> NDArray[np.bool_]:

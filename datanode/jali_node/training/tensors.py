@@ -4,15 +4,17 @@ Nothing here looks at more than one row at a time: no means, no deviations, no c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jali.wire.dataset import Column, ColumnType
-from jali.wire.features import Hashed, Ids, OneHot, Scaled, Way, bucket_of, names_of, way_of
+from jali.wire.dataset import Column, ColumnType, Picture
+from jali.wire.features import Hashed, Ids, OneHot, Pixels, Scaled, Way, bucket_of, names_of, way_of
 from jali.wire.targets import Aim, Amount, Choice, Count, Member, Threshold, loss_of, outputs_of
+from jali_node.training import pictures
+from jali_node.training.pictures import Encoded
 
 Floats = NDArray[np.float32]
 
@@ -22,12 +24,14 @@ class Rows:
     """What training reads: features (rows, width), target (rows,) on its own scale, and which rows have a target.
 
     Where a unit is an entity of several rows, `unit` (rows,) is each row's, as a number from 0 that says nothing else.
+    Pictures that are still `encoded` are not among the features yet.
     """
 
     features: Floats
     target: Floats
     present: NDArray[np.bool_]
     unit: NDArray[np.int64] | None = None
+    encoded: tuple[Encoded, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.features) == len(self.target) == len(self.present):
@@ -35,24 +39,32 @@ class Rows:
         if self.unit is not None and len(self.unit) != len(self.target):
             raise ValueError("expected a unit for each row")
 
+    def decoded(self) -> "Rows":
+        """Return the same with pictures as features, where they belong. For the sandbox alone."""
+        features = self.features
+        for column in self.encoded:  # in order, so that each finds those before it
+            before, after = features[:, : column.at], features[:, column.at :]
+            features = np.concatenate([before, pictures.decoded(column), after], axis=1)
+        return replace(self, features=features, encoded=())
+
 
 @dataclass(frozen=True)
 class Reading:
     """Which of a card's columns become features, in order and in which way, and which the target."""
 
-    features: tuple[Column, ...]
+    features: tuple[Column | Picture, ...]
     target: Column
     aim: Aim
     ways: tuple[Way | str, ...] = ()
 
     @property
-    def shown(self) -> tuple[tuple[Way, Column], ...]:
+    def shown(self) -> tuple[tuple[Way, Column | Picture], ...]:
         """Each feature's way and column; in its usual way where none is given."""
         ways = self.ways or tuple(column.name for column in self.features)
         return tuple((way_of(way, column), column) for way, column in zip(ways, self.features, strict=True))
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[Column | Picture, ...]:
         """All that is read of a row."""
         return tuple(dict.fromkeys((*self.features, self.target)))
 
@@ -64,8 +76,19 @@ class Reading:
     def rows(self, values: Mapping[str, NDArray[Any]], unit: NDArray[np.int64] | None = None) -> Rows:
         """Return a model's view of rows, as `Warehouse.rows` returns them, and whose they are if units have several."""
         target, present = aimed(self.aim, self.target, values[self.target.name])
-        blocks = [block(column, values[column.name], way) for way, column in self.shown]
-        return Rows(np.concatenate(blocks, axis=1), target, present, unit)
+        blocks: list[Floats] = [np.zeros((len(target), 0), np.float32)]
+        files, at = [], 0
+        for way, column in self.shown:
+            if isinstance(column, Picture) and column.encoded:
+                files.append(pictures.encoded(column, values[column.name].tolist(), at))
+                at += column.pixels
+                continue
+            if isinstance(column, Picture):
+                blocks.append(pictures.laid_out(column, values[column.name].tolist()))
+            else:
+                blocks.append(block(column, values[column.name], way))
+            at += blocks[-1].shape[1]
+        return Rows(np.concatenate(blocks, axis=1), target, present, unit, tuple(files))
 
     def no_rows(self) -> Rows:
         """Return a model's view of an empty table."""
@@ -112,6 +135,8 @@ def block(column: Column, values: NDArray[Any], way: Way | str = "") -> Floats:
             return _chosen(_bucketed(column, values, chosen.buckets), np.arange(chosen.buckets))
         case Ids():
             return _identified(column, values, chosen.buckets)[:, None]
+        case Pixels():
+            raise ValueError(f"column {column.name} holds no pictures")
     return np.concatenate([*shown, missing.astype(np.float32)[:, None]], axis=1) if chosen.missing else shown[0]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from jali.wire.dataset import Column, ColumnType, Dataset
+from jali.wire.dataset import Column, ColumnType, Dataset, Picture
 from jali.wire.request import AccessRequest, RequestKind, RequestStatus
 from jali_portal import wording, words
 from jali_portal.viewmodels import inbox
@@ -69,8 +69,8 @@ def access(request: AccessRequest, dataset: Dataset, now: datetime, zone: tzinfo
         dataset_title=dataset.title,
         dataset_description=dataset.description,
         statistics=tuple(wording.statistic(kind) for kind in request.statistics or ()),
-        columns=tuple(_line(column, asked) for column in dataset.columns),
-        breadth=_breadth(request, len(dataset.columns)),
+        columns=tuple(_line(column, asked) for column in dataset.all_columns),
+        breadth=_breadth(request, len(dataset.all_columns)),
         decision=_decision(request, now, zone, me),
     )
 
@@ -85,11 +85,13 @@ def _breadth(request: AccessRequest, columns: int) -> str:
     return f"{which} over {over} {words.counted(columns, 'column')}{jobs}{delta}"
 
 
-def _line(column: Column, asked: set[str] | None) -> ColumnLine:
+def _line(column: Column | Picture, asked: set[str] | None) -> ColumnLine:
     return ColumnLine(column.name, column.meaning, _values(column), asked is None or column.name in asked)
 
 
-def _values(column: Column) -> str:
+def _values(column: Column | Picture) -> str:
+    if isinstance(column, Picture):
+        return column.describe()
     if column.type is ColumnType.CATEGORY:
         first = ", ".join(column.categories[:CATEGORIES_SHOWN])
         more = len(column.categories) - CATEGORIES_SHOWN

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from jali import errors
-from jali.wire.dataset import Column, ColumnType
+from jali.wire.dataset import Column, ColumnType, Picture
 from jali.wire.expression import ExpressionRefused
 from jali.wire.money import EPSILON_MAX
 from jali.wire.selection import Selection
@@ -46,6 +46,7 @@ class Facts:
     columns: tuple[Column, ...]
     node: str
     capabilities: frozenset[str]
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -66,8 +67,23 @@ class Facts:
         for column in self.columns:
             if column.name == name:
                 return column
+        for picture in self.pictures:
+            if picture.name == name:
+                raise errors.WrongColumnType(
+                    f"{name} holds {picture.describe()}: no statistic is asked of them; train a model on them with "
+                    f"features=[{name!r}]",
+                    field="column",
+                )
         message = f"{self.dataset} has no column {name!r}{did_you_mean(name, self.names)}"
         raise errors.UnknownColumn(message, field="column")
+
+    def feature(self, name: str) -> Column | Picture:
+        """Return the facts of a column that a model may be shown, pictures among them.
+
+        Raises:
+            UnknownColumn: there is none of this name.
+        """
+        return next((picture for picture in self.pictures if picture.name == name), None) or self.column(name)
 
     def bounded(self, name: str, asked: str) -> Column:
         """Return the facts of a column whose values have public bounds.

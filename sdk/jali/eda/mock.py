@@ -1,11 +1,13 @@
 """Made-up rows of a dataset's form: from its public facts, from its owner's file, or drawn from a release."""
 
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jali.wire.dataset import Column, ColumnType, Dataset
+from jali.wire.dataset import Column, ColumnType, Dataset, Picture
 from jali.wire.mock import MockRows
 
 LABEL = "mock rows from public facts: no row of the data looks like these except by chance"
@@ -18,7 +20,8 @@ def from_card(card: Dataset, n: int, draw: np.random.Generator) -> pd.DataFrame:
 
     Identifiers of entities are drawn so that none has more rows than are read of it.
     """
-    frame = pd.DataFrame({column.name: _column(card, column, n, draw) for column in card.columns})
+    made = {column.name: _column(card, column, n, draw) for column in card.columns}
+    frame = pd.DataFrame(made | {picture.name: _pictures(picture, n, draw) for picture in card.pictures})
     frame.attrs["jali"] = LABEL
     return frame
 
@@ -59,6 +62,27 @@ def _column(card: Dataset, column: Column, n: int, draw: np.random.Generator) ->
     if column.type is ColumnType.INTEGER:
         return pd.Series(draw.integers(int(lower), int(upper), size=n, endpoint=True))
     return pd.Series(draw.uniform(lower, upper, size=n))
+
+
+def _pictures(picture: Picture, n: int, draw: np.random.Generator) -> "pd.Series[Any]":
+    """Return pictures of noise, in the form in which the column holds them."""
+    channels, height, width = picture.shape
+    if not picture.encoded:
+        lists = draw.uniform(picture.lower, picture.upper, (n, picture.pixels)).round(3)
+        return pd.Series(lists.tolist(), dtype=object)
+    pixels = draw.integers(0, 256, (n, height, width * channels), dtype=np.uint8)
+    return pd.Series([_png(one, width, 2 if channels == 3 else 0) for one in pixels], dtype=object)
+
+
+def _png(pixels: np.typing.NDArray[np.uint8], width: int, colour: int) -> bytes:
+    """Return a PNG file (ISO/IEC 15948), each row of pixels without a filter."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, len(pixels), 8, colour, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def _identifiers(column: Column, n: int, max_rows: int, draw: np.random.Generator) -> "pd.Series[Any]":

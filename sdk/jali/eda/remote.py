@@ -38,7 +38,8 @@ class Remote:
     @property
     def facts(self) -> Facts:
         """The dataset's public facts, and what the node offers."""
-        return Facts(self.card.name, self.card.columns, self.info.name, frozenset(self.info.capabilities))
+        card = self.card
+        return Facts(card.name, card.columns, self.info.name, frozenset(self.info.capabilities), card.pictures)
 
     def ask(self, statistic: Statistic, selection: Selection, price: Price, *, insist: bool = False) -> Release:
         """Ask, and pay.

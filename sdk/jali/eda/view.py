@@ -270,11 +270,9 @@ class View(Generic[F, T]):
     def _schema(self) -> tuple[list[str], list[list[str]]]:
         """Return the card's columns as head and lines of text."""
         head = ["column", "type", "public range", "meaning"]
-        return head, [
-            [c.name, c.type.value, public_range(c), c.meaning]
-            for c in self._desk.facts.columns
-            if c.name in self.columns
-        ]
+        facts = self._desk.facts
+        shown = [[c.name, c.type.value, public_range(c), c.meaning] for c in facts.columns if c.name in self.columns]
+        return head, [*shown, *([each.name, "picture", each.describe(), each.meaning] for each in facts.pictures)]
 
     def _schema_text(self) -> str:
         head, lines = self._schema()

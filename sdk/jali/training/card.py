@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from jali.wire.dataset import Column, Dataset
+from jali.wire.dataset import Column, Dataset, Picture
 from jali.wire.features import Way, column_of, described
 from jali.wire.jobs.train import Job, Metrics, Training
 
@@ -39,7 +39,8 @@ def facts(training: Training, origins: Mapping[str, Origin]) -> dict[str, Any]:
 
 def card(training: Training, origins: Mapping[str, Origin], metrics: Metrics | None = None) -> str:
     """Return the same as a page in Markdown. What comes from a node stands in code marks, and so is only text."""
-    columns = {column.name: column for column in next(iter(origins.values())).dataset.columns}
+    dataset = next(iter(origins.values())).dataset
+    columns = {column.name: column for column in dataset.all_columns}
     units = sorted({origin.job.quote.unit for origin in origins.values()})
     one, many = (" or ".join(words) for words in (units, [unit.plural for unit in units]))
     parts = [
@@ -109,8 +110,10 @@ def _records(name: str, origin: Origin) -> str:
     )
 
 
-def _feature(feature: str | Way, column: Column) -> str:
+def _feature(feature: str | Way, column: Column | Picture) -> str:
     shown = _code(described(feature))
+    if isinstance(column, Picture):
+        return f"{shown}: {column.describe()}, from 0 to 1, {', '.join(map(str, column.shape))}"
     if column.categories:
         return f"{shown}: one of {', '.join(_code(value) for value in column.categories)}"
     bounds = "" if column.bounds is None else f", {column.bounds[0]:g} to {column.bounds[1]:g}"

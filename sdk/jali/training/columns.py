@@ -8,7 +8,7 @@
 All of it is free: bounds, categories and numbers of buckets are public. No torch is loaded.
 """
 
-from jali.wire.features import Hashed, Ids, OneHot, Scaled
+from jali.wire.features import Hashed, Ids, OneHot, Pixels, Scaled
 from jali.wire.targets import Amount, Choice, Count, Member, Threshold
 
-__all__ = ["Amount", "Choice", "Count", "Hashed", "Ids", "Member", "OneHot", "Scaled", "Threshold"]
+__all__ = ["Amount", "Choice", "Count", "Hashed", "Ids", "Member", "OneHot", "Pixels", "Scaled", "Threshold"]

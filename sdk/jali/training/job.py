@@ -10,7 +10,7 @@ from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
-from jali.eda.shown import feature_names
+from jali.eda.shown import feature_names, picture_shape
 from jali.training import card
 from jali.training.card import Origin
 from jali.training.coordinator import ENDED, done
@@ -223,7 +223,8 @@ class TrainingJob:
         if model is not None:
             from jali.training.graph import trace
 
-            graph, first = trace(model, len(feature_names(self._remote.facts, training.features)))
+            facts, features = self._remote.facts, training.features
+            graph, first = trace(model, len(feature_names(facts, features)), picture_shape(facts, features))
             form = JobForm(
                 training=training.model_copy(update={"graph": graph}), weights=base64.b64encode(first).decode()
             )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from jali import errors
 from jali.eda.facts import Facts, built
-from jali.eda.shown import feature_names
+from jali.eda.shown import as_pixels, feature_names, picture_shape
 from jali.training.graph import trace
 from jali.wire.dataset import Dataset
 from jali.wire.descent import SHORT, Rates
@@ -71,7 +71,8 @@ def wish(
         clip_norm: the largest Euclidean norm of one row's gradient, or of one entity's: the mean of its rows'.
         held_out: about which share of the rows, or of the entities, measures and does not teach.
         metrics_epsilon: the stand-alone price of measuring; a tenth of `epsilon` if not given.
-        shape: in which form the model reads the features, such as (1, 28, 28).
+        shape: in which form the model reads the features, such as (1, 28, 28); if not given that of the picture where
+            they are one picture, else one after the other.
         optimizer: what is done with a step's noised gradient.
         momentum: of "sgd": how much of the steps before goes on.
         schedule: how the learning rate goes over the steps of all rounds: "constant", "linear", "cosine", or one of
@@ -85,7 +86,7 @@ def wish(
         UnknownColumn, WrongColumnType, BoundsUnknown, InvalidRequest: it does not fit the card; the field is named.
     """
     width = len(feature_names(facts, features))
-    graph, weights = trace(model, width, shape)
+    graph, weights = trace(model, width, shape or picture_shape(facts, features))
     aim = _aim(facts, target, graph)
     taught = int(card.population.units * (1 - held_out))
     batch = batch or ("all" if taught < FULL_BATCH else max(500, taught // 20))
@@ -97,7 +98,7 @@ def wish(
         project=project,
         purpose=purpose or f"a {type(model).__name__} that predicts {aim.describe()} from {len(features)} columns",
         graph=graph,
-        features=tuple(features),
+        features=tuple(as_pixels(facts, features)),
         target=aim,
         epsilon=epsilon,
         rounds=rounds,

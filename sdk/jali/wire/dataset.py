@@ -6,7 +6,7 @@ Everything here is declared by the owner from a data dictionary, never read off 
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,11 +15,17 @@ from jali.wire.base import Reply, Request
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
 CATEGORIES_MAX = 1000
+PICTURES_MAX, SIDE_MAX, PIXELS_MAX = 20, 1024, 8192
 MAX_ROWS_MAX = 10_000
 NUMBER_MAX, SPAN_MIN = 1e300, 1e-300
 """Bounds between which no step of the arithmetic on rows can overflow a double."""
 INTEGER_MAX = 2**53
 """Bounds stay within the integers that a double holds exactly, on every engine alike."""
+
+
+def _nothing(value: object) -> bool:
+    """Say whether a field is as cards were before it could be said: left away then, so that old digests stay."""
+    return value == ()
 
 
 class ColumnType(StrEnum):
@@ -107,6 +113,51 @@ class Column(Request):
         return self.lower, self.upper
 
 
+class Picture(Request):
+    """One column of pictures: its public facts. Statistics are not asked of it; models are trained on it.
+
+    Each row's is `height` by `width` pixels, of `channels` 1 (grey) or 3 (red, green, blue). Where it is `encoded`, the
+    column holds files: PNG or JPEG, and one of another size is laid onto this one. Else it holds lists of numbers, a
+    row of pixels after the other, their channels together, clamped to `lower` and `upper`. What is missing, or cannot
+    be read as one, is all zeros.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=2000)]
+    meaning: str = Field(default="", max_length=500)
+    height: int = Field(ge=1, le=SIDE_MAX, strict=True)
+    width: int = Field(ge=1, le=SIDE_MAX, strict=True)
+    channels: Literal[1, 3] = 1
+    encoded: bool = Field(default=True, strict=True)
+    lower: float = Field(default=0.0, ge=-NUMBER_MAX, le=NUMBER_MAX)
+    upper: float = Field(default=255.0, ge=-NUMBER_MAX, le=NUMBER_MAX)
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order_and_pixels_few(self) -> Self:
+        if self.pixels > PIXELS_MAX:
+            raise ValueError(f"picture {self.name}: expected at most {PIXELS_MAX:,} numbers, got {self.pixels:,}")
+        if not self.upper - self.lower > SPAN_MIN:
+            raise ValueError(f"picture {self.name}: expected lower < upper, got {self.lower:g} and {self.upper:g}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width: how a model reads it."""
+        return self.channels, self.height, self.width
+
+    @property
+    def pixels(self) -> int:
+        """How many numbers it is."""
+        return self.channels * self.height * self.width
+
+    def describe(self) -> str:
+        """Say what it is.
+
+        >>> Picture(name="scan", height=28, width=28).describe()
+        'pictures of 28 by 28 grey pixels'
+        """
+        return f"pictures of {self.width} by {self.height} {'grey' if self.channels == 1 else 'coloured'} pixels"
+
+
 class Card(Request):
     """What an owner writes to register a table: its population, its columns, and what they mean.
 
@@ -123,6 +174,7 @@ class Card(Request):
     entity: Name | None = None
     max_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS_MAX, strict=True)
     rows: int | None = Field(default=None, ge=1, le=10**12, strict=True)
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=PICTURES_MAX, exclude_if=_nothing)
 
     @model_validator(mode="after")
     def _an_entity_is_a_column_with_a_bound(self) -> Self:
@@ -133,10 +185,15 @@ class Card(Request):
             raise ValueError(f"entity: expected a text or integer column of the card, got {self.entity}")
         return self
 
+    @property
+    def all_columns(self) -> tuple[Column | Picture, ...]:
+        """Columns and pictures."""
+        return (*self.columns, *self.pictures)
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         seen: set[str] = set()
-        for column in self.columns:
+        for column in self.all_columns:
             if not re.fullmatch(NAME_PATTERN, column.name) or len(column.name) > 63:
                 raise ValueError(
                     f"column {column.name[:70]}: expected at most 63 letters, digits, _ and ., no digit first"
@@ -206,6 +263,7 @@ class Dataset(Reply):
     entity: str | None = None
     max_rows: int | None = None
     rows: int | None = None
+    pictures: tuple[Picture, ...] = ()
     timed_release: bool = False
     late: int = 0
     hidden: bool = False
@@ -213,6 +271,11 @@ class Dataset(Reply):
     code_jobs: bool = False
     one_job: bool = False
     registered_at: datetime
+
+    @property
+    def all_columns(self) -> tuple[Column | Picture, ...]:
+        """Columns and pictures."""
+        return (*self.columns, *self.pictures)
 
     @property
     def size(self) -> int:

@@ -2,7 +2,8 @@
 
 Nothing here is fitted to rows: bounds, categories and numbers of buckets are public, so a transform costs nothing and a
 row's features depend on that row alone. A column by its name is shown in its usual way: integers and numbers `Scaled`,
-categories `OneHot`. A missing value is 0 in every number that it becomes, the middle of its range.
+categories `OneHot`, pictures as `Pixels`. A missing value is 0 in every number that it becomes, the middle of its
+range (a picture's lowest).
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from jali.wire.base import Request
-from jali.wire.dataset import Column, ColumnType
+from jali.wire.dataset import Column, ColumnType, Picture
 from jali.wire.layers.base import SIZE_MAX
 from jali.wire.statistics.ask import ColumnName
 
@@ -81,7 +82,18 @@ class Ids(Request):
         return f"{self.column} as ids" + (f" of {self.buckets} buckets" if self.buckets else "")
 
 
-Way = Scaled | OneHot | Hashed | Ids
+class Pixels(Request):
+    """A picture as its pixels, from 0 to 1: in the order of (channels, height, width)."""
+
+    kind: Literal["pixels"] = "pixels"
+    column: ColumnName
+
+    def describe(self) -> str:
+        """Say what is shown; owners read this."""
+        return f"the pixels of {self.column}"
+
+
+Way = Scaled | OneHot | Hashed | Ids | Pixels
 """How a column is shown."""
 
 
@@ -96,7 +108,8 @@ Feature = Annotated[
     | Annotated[Scaled, Tag("scaled")]
     | Annotated[OneHot, Tag("one_hot")]
     | Annotated[Hashed, Tag("hashed")]
-    | Annotated[Ids, Tag("ids")],
+    | Annotated[Ids, Tag("ids")]
+    | Annotated[Pixels, Tag("pixels")],
     Discriminator(_tag),
 ]
 
@@ -111,13 +124,19 @@ def described(feature: str | Way) -> str:
     return feature if isinstance(feature, str) else feature.describe()
 
 
-def way_of(feature: str | Way, column: Column) -> Way:
+def way_of(feature: str | Way, column: Column | Picture) -> Way:
     """Return how a column is shown, by its type where the feature does not say.
 
     Raises:
         ValueError: it cannot be shown in that way; the message says what is missing.
     """
     name = column.name
+    if isinstance(column, Picture):
+        if not isinstance(feature, str | Pixels):
+            raise ValueError(f"column {name} holds {column.describe()}; they are shown as pixels")
+        return Pixels(column=name)
+    if isinstance(feature, Pixels):
+        raise ValueError(f"column {name} is of type {column.type}; only pictures have pixels")
     if isinstance(feature, str):
         feature = OneHot(column=name) if column.type is ColumnType.CATEGORY else Scaled(column=name)
     numbers = column.type in (ColumnType.INTEGER, ColumnType.NUMBER)
@@ -145,7 +164,7 @@ def id_count(feature: Ids, column: Column) -> int:
     return 1 + (feature.buckets or len(column.categories))
 
 
-def names_of(feature: str | Way, column: Column) -> tuple[str, ...]:
+def names_of(feature: str | Way, column: Column | Picture) -> tuple[str, ...]:
     """Return the numbers that a column becomes, in order.
 
     >>> names_of(Scaled(column="age", missing=True), Column(name="age", type="integer", lower=0, upper=110))
@@ -155,6 +174,11 @@ def names_of(feature: str | Way, column: Column) -> tuple[str, ...]:
         ValueError: it cannot be shown in that way.
     """
     way = way_of(feature, column)
+    if isinstance(column, Picture):
+        channels, height, width = column.shape
+        return tuple(
+            f"{column.name}[{c},{y},{x}]" for c in range(channels) for y in range(height) for x in range(width)
+        )
     match way:
         case OneHot():
             shown = tuple(f"{column.name}={category}" for category in column.categories)
@@ -162,7 +186,7 @@ def names_of(feature: str | Way, column: Column) -> tuple[str, ...]:
             shown = tuple(f"{column.name}#{bucket}" for bucket in range(way.buckets))
         case Ids():
             shown = (f"{column.name} id",)
-        case Scaled():
+        case _:
             shown = (column.name,)
     return (*shown, f"{column.name} missing") if isinstance(way, Scaled | OneHot) and way.missing else shown
 

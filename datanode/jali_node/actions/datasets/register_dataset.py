@@ -48,8 +48,12 @@ def read_card(path: Path, which_population: Callable[[], str] | None = None) -> 
         if not isinstance(facts, dict):
             raise InvalidRequest(f"{path}: expected a table [columns.{name}], got a value", field=f"columns.{name}")
     named = [{"name": name, **facts} for name, facts in columns.items()]
+    pictures = content.get("pictures", {})
+    if not isinstance(pictures, dict) or not all(isinstance(facts, dict) for facts in pictures.values()):
+        raise InvalidRequest(f"{path}: expected one [pictures.NAME] table for each column of them", field="pictures")
+    shown = [{"name": name, **facts} for name, facts in pictures.items()]
     try:
-        return Card.model_validate({**content, "columns": named})
+        return Card.model_validate({**content, "columns": named, "pictures": shown})
     except ValidationError as error:
         field, said = documents.complaint(error)
         raise InvalidRequest(f"{path}: {said}", field=_by_name(field, list(columns)) or "card") from error
@@ -92,7 +96,7 @@ def register_dataset(node: Node, table: Path, card: Card, consent: Consent = NOT
     version_id, bound = new_id(PREFIX_VERSION), _checked(node, card)
     source = _source(table)
     _refuse_to_bring_back(node, card, source, consent)
-    version = node.warehouse.register(version_id, table, card.columns, bound)
+    version = node.warehouse.register(version_id, table, card.columns, bound, card.pictures)
     return stored(node, version, card, consent=consent, source=source)
 
 
@@ -118,6 +122,12 @@ def link_dataset(
     Raises:
         ExtraMissing, InvalidRequest: it cannot be read there with the declared columns; or as `register_dataset`.
     """
+    if card.pictures:
+        raise InvalidRequest(
+            f"pictures are read from files of this node alone, since models are trained on those; the card declares "
+            f"{len(card.pictures)}: leave them out, or register a Parquet file",
+            field="pictures",
+        )
     link = Link(SPARK if source == SPARK else POSTGRESQL, source, table, snapshot)
     bound, given = _checked(node, card), hashlib.sha256(address(link).encode()).hexdigest()
     _refuse_to_bring_back(node, card, given, consent)

@@ -14,7 +14,8 @@ def snapshot(registered: Registered) -> Snapshot | Linked:
     version, columns = registered.version, registered.card.columns
     if link := link_of(version.path):
         return Linked(version.id, link, columns)
-    return Snapshot(version.id, File(Path(version.path), version.sha256, version.size, version.mtime_ns), columns)
+    file = File(Path(version.path), version.sha256, version.size, version.mtime_ns)
+    return Snapshot(version.id, file, columns, registered.card.pictures)
 
 
 def address(link: Link) -> str:

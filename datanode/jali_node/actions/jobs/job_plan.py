@@ -69,7 +69,7 @@ def planned(session: Session, registered: Registered, training: Training) -> Pla
     account = session.get_one(AccountRow, registered.population.account_id)
     terms = book.terms(account)
     card, units = registered.card, registered.population.units
-    plan = train.plan(training, card.columns, units, terms, card.max_rows)
+    plan = train.plan(training, card.all_columns, units, terms, card.max_rows)
     refuse_if_impossible(training.graph, plan, Limits())
     return Planned(registered, plan, terms)
 

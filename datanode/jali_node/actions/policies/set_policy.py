@@ -107,7 +107,7 @@ def shown(row: PolicyRow | None) -> PolicyVersion:
 
 
 def _known(session: Session) -> dict[str, frozenset[str]]:
-    columns = {column.name for found in catalog.all_registered(session) for column in found.card.columns}
+    columns = {column.name for found in catalog.all_registered(session) for column in found.card.all_columns}
     return {
         "persons": _named(session.execute(select(PersonRow.id, PersonRow.name))),
         "projects": _named(session.execute(select(ProjectRow.id, ProjectRow.name))),

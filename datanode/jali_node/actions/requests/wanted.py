@@ -161,7 +161,7 @@ def _refuse_unknown_names(form: AccessRequestForm, card: Card) -> None:
     for i, kind in enumerate(form.statistics or ()):
         if kind not in KINDS:
             raise InvalidRequest(f"expected one of {', '.join(KINDS)}", field=f"statistics.{i}")
-    known = {column.name for column in card.columns}
+    known = {column.name for column in card.all_columns}
     for i, name in enumerate(form.columns or ()):
         if name not in known:
             raise UnknownColumn("the dataset has no column of that name", field=f"columns.{i}")
