@@ -12,7 +12,7 @@ from jali import errors
 from jali import progress as bars
 from jali.access import JobRequest, Nothing
 from jali.eda.remote import Remote
-from jali.eda.shown import feature_names
+from jali.eda.shown import feature_names, picture_shape
 from jali.training import card, coordinator
 from jali.training.card import SEVERAL, Origin
 from jali.training.graph import load, trace
@@ -21,6 +21,7 @@ from jali.training.quotes import QuoteText
 from jali.training.runs import Run, RunFile
 from jali.training.wishes import wish
 from jali.wire.features import Way
+from jali.wire.graph import Shape
 from jali.wire.jobs.train import Job, JobForm, JobQuote, JobStatus, Metrics, Training
 from jali.wire.targets import Aim
 
@@ -56,13 +57,14 @@ class FederatedJob:
             node: JobRequest(self._members[node].transport, job, self._forms[node]) for node, job in self.jobs.items()
         }
 
-    def resubmit(self, model: Any = None, **changes: Any) -> "FederatedJob":
+    def resubmit(self, model: Any = None, shape: Shape | None = None, **changes: Any) -> "FederatedJob":
         """Submit it anew at every node, with some fields changed, and return the same object.
 
         What an owner approved of the revision before does not hold for this one.
 
         Args:
             model: another `torch.nn.Module`; the one that was submitted if not given.
+            shape: in which form it reads the features, as `train` takes it.
             changes: fields of `Training`, such as `rounds=`, `features=`, `purpose=`.
 
         Raises:
@@ -72,7 +74,8 @@ class FederatedJob:
         weights: str | None = None
         if model is not None:
             facts = next(iter(self._members.values())).facts
-            graph, first = trace(model, len(feature_names(facts, self._features(changes))))
+            features = self._features(changes)
+            graph, first = trace(model, len(feature_names(facts, features)), shape or picture_shape(facts, features))
             changes, weights = {**changes, "graph": graph}, base64.b64encode(first).decode()
         for node, request in self.requests.items():
             request.resubmit(weights, **changes)

@@ -15,6 +15,7 @@ from jali.training import card
 from jali.training.card import Origin
 from jali.training.coordinator import ENDED, done
 from jali.training.quotes import QuoteText
+from jali.wire.graph import Shape
 from jali.wire.jobs.train import Job, JobForm, JobProgress, JobStatus, Metrics, Round, RoundForm, RoundStatus
 from jali.wire.money import digest
 
@@ -207,7 +208,7 @@ class TrainingJob:
         """
         return self._moved("resume")
 
-    def retry(self, model: Any = None) -> "TrainingJob":
+    def retry(self, model: Any = None, shape: Shape | None = None) -> "TrainingJob":
         """Submit the same training once more, as a new job that is decided and charged anew, and return that.
 
         For what has ended: it was denied, cancelled or lapsed, or it failed because what was approved had changed. A
@@ -215,6 +216,7 @@ class TrainingJob:
 
         Args:
             model: another `torch.nn.Module` to begin with; the one that was submitted if not given.
+            shape: in which form it reads the features, as `train` takes it.
 
         Raises:
             InvalidRequest: the job was found by its id, so that nobody here has its first weights: give `model`.
@@ -224,7 +226,7 @@ class TrainingJob:
             from jali.training.graph import trace
 
             facts, features = self._remote.facts, training.features
-            graph, first = trace(model, len(feature_names(facts, features)), picture_shape(facts, features))
+            graph, first = trace(model, len(feature_names(facts, features)), shape or picture_shape(facts, features))
             form = JobForm(
                 training=training.model_copy(update={"graph": graph}), weights=base64.b64encode(first).decode()
             )

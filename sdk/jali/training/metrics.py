@@ -42,6 +42,7 @@ def together(released: Collection[Metrics]) -> Metrics:
         loss_max=max(one.loss_max for one in each),
         epsilon=sum(one.epsilon for one in each),
         unit=UnitKind.ENTITY if any(one.unit is UnitKind.ENTITY for one in each) else UnitKind.ROW,
+        mixed=len({one.unit for one in each}) > 1,
     )
 
 

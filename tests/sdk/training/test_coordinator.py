@@ -14,6 +14,7 @@ from jali.training import coordinator
 from jali.training.metrics import together
 from jali.training.runs import Run, RunFile
 from jali.training.strategies import fedavg
+from jali.wire.dataset import UnitKind
 from jali.wire.jobs.train import Metrics, Round, RoundForm, RoundStatus
 
 
@@ -129,6 +130,9 @@ def test_metrics_of_several_nodes_are_those_of_all_their_rows(tmp_path: Path) ->
     nobody = together([measured(300, 0.8), measured(-2, 0.1)])
     assert nobody.accuracy == pytest.approx(0.8, abs=0.01)
     number = measured(100, 0.0).model_copy(update={"accuracy": None, "error": 4.0})
+    entities = measured(300, 0.8).model_copy(update={"unit": UnitKind.ENTITY})
+    assert "about 600 held-out entities" in together([entities, entities]).describe()
+    assert "about 400 held-out rows and entities" in together([entities, measured(100, 0.6)]).describe()
     assert together([number, number]).error == pytest.approx(4.0)
     for unlike in ([], [number, measured(10, 0.5)]):
         with pytest.raises(ValueError, match="expected the metrics of one model"):

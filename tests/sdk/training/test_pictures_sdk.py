@@ -99,6 +99,8 @@ def test_a_network_reads_pictures_in_the_form_that_their_card_gives_them(house: 
         job.wait(timeout_s=300)
     assert job.metrics is not None
     assert job.metrics.accuracy > 0.8, job.metrics.describe()
+    again = job.retry(shelf.SmallCnn((1, 8, 8)))
+    assert again.record.training.graph == job.retry(shelf.SmallCnn((1, 8, 8)), shape=(1, 8, 8)).record.training.graph
     flat = ds.training_quote(shelf.LogisticRegression(128), target="ill", features=["scan", "heat"], epsilon=1.0)
     assert "the pixels of scan, the pixels of heat" in repr(flat)
     assert ds.feature_names(["heat", "scan"])[63:65] == ("heat[0,7,7]", "scan[0,0,0]")

@@ -408,7 +408,8 @@ class Metrics(Reply):
 
     `accuracy` is the share of rows that it gets right; where the target is a number, `error` is the mean absolute one
     in the target's unit instead. `loss` is the mean of each row's, clamped to `loss_max`. Where `unit` is an entity,
-    `rows` counts entities, and each figure is the mean over entities of the mean over their rows.
+    `rows` counts entities, and each figure is the mean over entities of the mean over their rows. Over several nodes it
+    may be `mixed`: rows of some, entities of others.
     """
 
     rows: float
@@ -421,6 +422,7 @@ class Metrics(Reply):
     loss_max: float
     epsilon: float
     unit: UnitKind = UnitKind.ROW
+    mixed: bool = False
 
     def describe(self) -> str:
         """Say how it does, each figure with the noise's standard deviation.
@@ -430,9 +432,10 @@ class Metrics(Reply):
         'accuracy 0.81 ± 0.02, loss 0.44 ± 0.1, on about 400 held-out rows (noise alone; ε 0.1)'
         """
         name, figure = ("error", self.error) if self.accuracy is None else ("accuracy", self.accuracy)
+        counted = "rows and entities" if self.mixed else self.unit.plural
         return (
             f"{name} {figure:.3g} ± {self.figure_stddev:.2g}, loss {self.loss:.3g} ± {self.loss_stddev:.2g}, on about "
-            f"{max(0.0, self.rows):,.0f} held-out {self.unit.plural} (noise alone; ε {self.epsilon:.3g})"
+            f"{max(0.0, self.rows):,.0f} held-out {counted} (noise alone; ε {self.epsilon:.3g})"
         )
 
 
