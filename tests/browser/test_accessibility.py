@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+from tests.browser.axe import violations
 
 pytestmark = [
     pytest.mark.browser,
@@ -14,8 +14,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 Ask = Callable[..., str]
-NOT_OURS: dict[str, str] = {}
-"""Rules that Streamlit's own markup breaks and no page can mend, each with the reason."""
 PAGES = {
     "/": "Inbox",
     "/budgets": "patients",
@@ -26,15 +24,6 @@ PAGES = {
     "/people": "Your tokens and sessions",
 }
 TABS_MAX = 60
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds wrong on a page, whatever its impact."""
-    return [
-        f"{found['impact']}: {found['id']}: {found['help']}: {[node['html'][:200] for node in found['nodes']]}"
-        for found in Axe().run(page).response["violations"]
-        if found["id"] not in NOT_OURS
-    ]
 
 
 FOCUSED = """() => {

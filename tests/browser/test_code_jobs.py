@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser.axe import violations
 
 from jali_node.sandbox import cell, code
 
@@ -56,6 +57,7 @@ def test_a_function_is_read_and_run_and_its_output_read_and_released(
     expect(visitor.page.get_by_text("This leaves the promise").first).to_be_visible()
     expect(visitor.page.locator("code", has_text="def by_site").first).to_be_visible()
     screenshot(visitor.page, "code-job")
+    assert violations(visitor.page) == []
     chosen(visitor.page, "Approve")
     visitor.page.get_by_role("button", name="Let this code run once").click()
     visitor.page.get_by_role("status").filter(has_text="Approved").wait_for()
@@ -68,6 +70,7 @@ def test_a_function_is_read_and_run_and_its_output_read_and_released(
     visitor.page.get_by_role("heading", name="Your decision about the output").wait_for()
     expect(visitor.page.locator("td", has_text="north").first).to_be_visible()
     screenshot(visitor.page, "airlock")
+    assert violations(visitor.page) == []
     chosen(visitor.page, "Release")
     visitor.page.get_by_label("Reason, which the asker and auditors read").fill("two groups of more than a thousand")
     visitor.page.get_by_role("button", name="Release the output").click()
@@ -76,4 +79,5 @@ def test_a_function_is_read_and_run_and_its_output_read_and_released(
     visitor.go("/budgets", "Budgets")
     expect(visitor.page.get_by_text("promise ended at entry").first).to_be_visible()
     screenshot(visitor.page, "budgets-after-the-promise")
+    assert violations(visitor.page) == []
     owner.allow_code(clinic.owner["visits"].card, False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from tests.browser.axe import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]  # Playwright closes late
 TURN = re.compile(r"open (?P<portal>http://\S+), sign in")
@@ -52,9 +53,11 @@ def test_an_owner_approves_the_demos_model_in_the_portal_and_sees_it_done(
     expect(page.get_by_text("After, at least")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Model graph of 3 steps"))).to_be_visible()
     screenshot(page, "job")
+    assert violations(page) == []
     page.get_by_role("button", name=re.compile("^Approve")).last.click()
     expect(page.get_by_text("The whole price is set aside")).to_be_visible()
     expect(page.get_by_text("4 of 4 rounds done")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("The job is done.")).to_be_visible(timeout=120_000)  # each node still measures the model
     screenshot(page, "job-done")
+    assert violations(page) == []
     page.close()
