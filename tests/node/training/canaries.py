@@ -94,11 +94,18 @@ def _interval(count: int, trials: int, alarm: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def played(noise: float, *, steps: int = 1, q: float = 1.0, reply: bool = False, **others: Any) -> Game:
-    """Train on the canaries' rows as a round does, and return what could be seen: in its steps, or in its reply."""
+def played(
+    noise: float, *, steps: int = 1, q: float = 1.0, reply: bool = False, each: int | None = None, **others: Any
+) -> Game:
+    """Train on the canaries' rows as a round does, and return what could be seen: in its steps, or in its reply.
+
+    With `each`, a canary is an entity of so many rows.
+    """
     plan = TrainingPlan(10**12, 1, steps, q, BATCH, CLIP, RATE, noise, **others)
     ids = np.arange(0, CANARIES, 2, dtype=np.float32)[:, None]  # whole numbers up to 2^24 are exact
-    rows = Rows(ids, np.ones(len(ids), np.float32), np.ones(len(ids), np.bool_))
+    unit = None if each is None else np.repeat(np.arange(len(ids)), each)
+    ids = ids if each is None else np.repeat(ids, each, axis=0)
+    rows = Rows(ids, np.ones(len(ids), np.float32), np.ones(len(ids), np.bool_), unit)
     model = nn.Sequential(Embedding(CANARIES, 1), nn.Flatten())
     nn.init.zeros_(model[0].weight)  # type: ignore[arg-type]
     with _one_chunk(), noised_gradients() as steps_seen:

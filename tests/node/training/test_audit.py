@@ -5,6 +5,7 @@ made on purpose too, and must be caught.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,18 @@ WALKS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
 def test_whatever_is_done_with_a_noised_gradient_as_much_is_learned(walk: dict[str, Any]) -> None:
     assert_as_charged(played(2.0, steps=2, **walk))
+
+
+def test_what_is_learned_of_an_entity_is_what_was_charged_however_many_rows_it_has() -> None:
+    assert_as_charged(played(2.0, each=2))
+
+
+def test_the_audit_catches_an_entity_of_which_each_row_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = engine.train
+    monkeypatch.setattr(engine, "train", lambda model, rows, plan: train(model, replace(rows, unit=None), plan))
+    game = played(2.0, each=4)
+    assert game.learned()[0] > 1.5 / 2.0
+    assert game.epsilon(1e-5) > price(game)
 
 
 def assert_as_little_as_an_average_tells(game: Game) -> None:
