@@ -8,6 +8,7 @@ from typing import Any
 from jali.wire.budget import Window
 from jali.wire.dataset import PromiseEnd
 from jali.wire.freeze import Freeze
+from jali.wire.person import Erasure
 from jali_portal import words
 
 GRANT_CHARGES_NOTHING = (
@@ -158,6 +159,15 @@ NEW_ROLE = "It counts from their next request on. The last owner stays one."
 REMOVING = (
     "Their sessions, tokens, password and memberships end at once. What they did stays on record, and their name "
     "stays taken."
+)
+WHERE_A_NAME_STANDS = (
+    "It is looked for in purposes, comments, reasons, notices, projects and policies, as whole words in any case."
+)
+ERASING = (
+    "Their sessions, tokens, password and memberships end at once.",
+    "A pseudonym takes the place of the name wherever this node holds it. Nobody can undo that.",
+    "Requests, decisions and releases stay, under the pseudonym; the chain is not touched and verifies as before.",
+    "Backups and evidence that were taken before still hold the name.",
 )
 REVOKING = "It ends at once, wherever it is in use. Your own session is among them."
 SHOWN_ONCE = "Made. This is the only time that its text is shown: copy it now."
@@ -451,3 +461,14 @@ SANDBOX = {
 def sandbox(tier: int | None) -> str:
     """Say behind which walls a round runs."""
     return "no worker was seen lately, so not known" if tier is None else SANDBOX.get(tier, f"tier {tier}")
+
+
+def erased(done: Erasure) -> str:
+    """Say what was erased, and what still stands that an owner has to look at."""
+    said = f"Erased: {done.person.name} stands in its place, in {words.counted(done.texts, 'text')}."
+    if done.parts:
+        still = ", ".join(f"{word} ({number})" for word, number in done.parts.items())
+        said += f" Parts of the name still stand, perhaps for somebody else: {still}."
+    if done.settings:
+        said += f" Settings name them, which only an editor can change: {', '.join(done.settings)}."
+    return said

@@ -47,6 +47,27 @@ def test_a_role_is_changed_a_person_removed_and_the_last_owner_kept(lobby: Any) 
     assert "Nothing was changed: this is the last owner" in lobby.texts(page)
 
 
+def test_a_name_is_erased_after_it_was_asked_about_and_what_still_stands_is_said(portal: Any) -> None:
+    dana = portal.house.get("/v1/me").json()["id"]
+    portal.house.request(1.0, purpose="Dana wants it; ask D.S. as well")
+    page = portal.page("people")
+    page.selectbox(key="change-person").set_value(dana).run()
+    page.segmented_control(key="change-what").set_value("Erase name").run()
+    page.text_input(key="erase-also").set_value("D.S., ").run()
+    page = portal.press(page, "Erase: Dana Scientist")
+    assert "Nobody can undo that" in portal.texts(page)
+    assert portal.house.get("/v1/me").status_code == 200, "nothing is done before it is confirmed"
+    page = portal.press(page, "Erase it for good")
+    said = portal.texts(page)
+    assert "Erased: erased-" in said
+    assert "perhaps for somebody else: Dana (1)" in said
+    assert portal.house.get("/v1/me").status_code == 401
+    [wish] = portal.house.get("/v1/requests", portal.house.owner).json()
+    assert "D.S." not in wish["purpose"]
+    page = portal.page("people")
+    assert "Dana Scientist" not in portal.texts(page)
+
+
 def test_a_token_is_made_shown_once_and_ended(lobby: Any) -> None:
     page = lobby.page("people")
     page.text_input(key="token-name").set_value("nightly report")

@@ -8,12 +8,13 @@ import streamlit as st
 from jali import errors
 from jali.wire.person import NAME_MAX, Person, Role, Scope, Token
 from jali_portal import wording
-from jali_portal.components import markup
+from jali_portal.components import confirm, markup, outcome
+from jali_portal.components.confirm import Step
 from jali_portal.desk import Desk
 from jali_portal.viewmodels import people as view
 
 DeskNow = Callable[[], Desk]
-INVITE, CHANGE, REMOVE = "Invite", "Change role", "Remove"
+INVITE, CHANGE, REMOVE, ERASE = "Invite", "Change role", "Remove", "Erase name"
 DAYS = (7, 30, 90, 180, 365)
 
 
@@ -54,9 +55,10 @@ def change(desk: DeskNow, present: Sequence[Person]) -> None:
     with st.container(border=True):
         markup.section("Change somebody")
         told("change")
+        outcome.told("erase")
         chosen = st.selectbox("Person", list(names), format_func=names.__getitem__, key="change-person")
         what = st.segmented_control(
-            "What", (INVITE, CHANGE, REMOVE), default=INVITE, required=True, key="change-what",
+            "What", (INVITE, CHANGE, REMOVE, ERASE), default=INVITE, required=True, key="change-what",
             label_visibility="collapsed", width="stretch",
         )  # fmt: skip
         person = next(person for person in present if person.id == chosen)
@@ -65,9 +67,27 @@ def change(desk: DeskNow, present: Sequence[Person]) -> None:
             st.selectbox(
                 "New role", roles, index=roles.index(person.role), format_func=view.ROLES.__getitem__, key="change-role"
             )
+        if what == ERASE:
+            _erasing(desk, person)
+            return
         markup.quiet({INVITE: wording.INVITING, CHANGE: wording.NEW_ROLE, REMOVE: wording.REMOVING}[str(what)])
         button = f"{what}: {person.name}"
         st.button(button, type="primary", width="stretch", on_click=_change, args=(desk, person, what))
+
+
+def _erasing(desk: DeskNow, person: Person) -> None:
+    """Draw what erases a name, which is asked about first."""
+    st.text_input("Other spellings of the name, separated by commas (optional)", key="erase-also")
+    markup.quiet(wording.WHERE_A_NAME_STANDS)
+
+    def act(reason: str) -> str:
+        also = [word.strip() for word in str(st.session_state.get("erase-also", "")).split(",") if word.strip()]
+        return wording.erased(desk().people.erase(person, also))
+
+    def step() -> Step:
+        return Step("erase", "Erase this name for good?", person.name, wording.ERASING, "Erase it for good", act)
+
+    confirm.button(f"Erase: {person.name}", step, key="erase", type="primary", width="stretch")
 
 
 def own_tokens(desk: DeskNow, found: Sequence[Token], lines: Sequence[tuple[str, ...]]) -> None:
