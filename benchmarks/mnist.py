@@ -1,5 +1,9 @@
 """MNIST at the settings of Opacus' own example, trained by the node's engine; epsilon is what the ledger charges.
 
+Batch, noise, clip norm, epochs and rate are Opacus'. One thing is ours: what is measured is the mean of the weights
+over the last half of the steps. That share was fixed beforehand, the same for all three, on 10,000 pictures of the training
+set that a run of 15 epochs was kept from; the test set chose nothing.
+
 Run as a module it trains once and prints the accuracy: `python -m benchmarks.mnist EPOCHS NOISE CLIP RATE`.
 """
 
@@ -29,6 +33,7 @@ from jali_node.training.plan import TrainingPlan
 from jali_node.training.tensors import Rows
 
 BATCH, UNITS, DELTA = 240, 60_000, 10**13
+AVERAGE = 0.5
 MEAN, SPREAD = 0.1307, 0.3081
 """Of the pixels, as Opacus' example has them."""
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +53,7 @@ class Setting:
         """The plan of one round."""
         steps = self.epochs * UNITS // BATCH
         return TrainingPlan(10**12, 1, steps, BATCH / UNITS, float(BATCH), self.clip, self.rate, self.noise,
-                            Loss.CHOICE, 10)  # fmt: skip
+                            Loss.CHOICE, 10, average=AVERAGE)  # fmt: skip
 
     def epsilon(self) -> float:
         """Return what an account of a matching cap charges for it."""
@@ -80,7 +85,8 @@ def mnist_rows(quick: bool) -> Iterator[Row]:
         figure = f"MNIST, Opacus' example network, noise {setting.noise}: test accuracy in %, at epsilon "
         figure += f"{setting.epsilon():.3g}"
         note = f"{setting.epochs} epochs of {UNITS // BATCH} steps, clip {setting.clip}, rate {setting.rate}, one run "
-        note += f"of {minutes:.1f} minutes; the engine alone, at the ledger's price; published at epsilon {old}; "
+        note += f"of {minutes:.1f} minutes; unlike Opacus' the weights are averaged over the last half of the steps; "
+        note += f"the engine alone, at the ledger's price; published at epsilon {old}; "
         note += "delta 1e-5"
         yield Row(figure, accuracy, {"Opacus' published": anchor}, f"at least {anchor}", accuracy >= anchor, note)
 

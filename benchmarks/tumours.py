@@ -1,8 +1,9 @@
 """scikit-learn's breast cancer table: full-batch DP gradient descent of a logistic regression, by the node's engine.
 
 The features are scaled by the bounds that scikit-learn's description of the table publishes, as an owner's card would
-scale them, the three areas on a logarithmic scale. That, steps, rate and clip norm were chosen on splits 1 to 12; the
-figures are held against the prototype's on split 0.
+scale them, the three areas on a logarithmic scale. That, steps, rate and clip norm were chosen on splits 1 to 12, and
+so was the average over the last half of the steps, the same for all; the figures are held against the prototype's on
+split 0.
 """
 
 import json
@@ -19,7 +20,6 @@ from benchmarks import environments
 from benchmarks.report import Row
 from jali.training.shelf import LogisticRegression
 from jali.wire.dataset import Column
-from jali.wire.descent import Constant, Linear, Rates
 from jali.wire.features import Scaled
 from jali.wire.money import to_fixed
 from jali_node.ledger.terms import terms_for
@@ -39,13 +39,9 @@ BOUNDS = (
 )
 AREAS = (3, 13, 23)
 """Columns whose bounds span orders of magnitude: they are shown on a logarithmic scale."""
-SETTINGS: dict[float, tuple[int, float, Rates]] = {
-    1.0: (160, 20.0, Linear()),
-    3.0: (160, 40.0, Linear()),
-    8.0: (320, 40.0, Constant()),
-}
-"""Steps, rate and how it goes, for each epsilon. The clip norm is 0.1, which gives most rows a say of one length."""
-CLIP = 0.1
+SETTINGS: dict[float, tuple[int, float]] = {1.0: (80, 40.0), 3.0: (80, 80.0), 8.0: (320, 40.0)}
+"""Steps and rate, for each epsilon. The clip norm is 0.1, which gives most rows a say of one length."""
+CLIP, AVERAGE = 0.1, 0.5
 ANCHORS = {1.0: 96.4, 3.0: 98.1, 8.0: 98.2}
 RUNS, SPLITS = 30, range(20, 30)
 """On split 0, whose mean ten runs would leave uncertain by half a point; and the splits of the second figure."""
@@ -66,8 +62,9 @@ def tumour_rows() -> Iterator[Row]:
         one = [accuracy(table, plan, 0) for _ in range(RUNS)]
         many = [accuracy(table, plan, split) for split in SPLITS]
         figure = f"breast cancer, logistic regression, epsilon {epsilon:g}: test accuracy in %"
-        said = f"{plan.steps_per_round} full-batch steps, rate {plan.learning_rate:g} {plan.schedule.describe()}, "
-        said += f"clip {CLIP}, noise {plan.noise_multiplier:.3g}; the engine alone, at the ledger's price; delta 1e-5"
+        said = f"{plan.steps_per_round} full-batch steps, rate {plan.learning_rate:g}, "
+        said += f"averaged over the last {plan.averaged}, clip {CLIP}, noise {plan.noise_multiplier:.3g}; "
+        said += "the engine alone, at the ledger's price; delta 1e-5"
         mean = float(np.mean(one))
         print(f"{figure}: {mean:.2f}, over ten splits {np.mean(many):.2f}", flush=True)
         spread = f"standard deviation {np.std(one, ddof=1):.2f} over {RUNS} runs"
@@ -81,10 +78,10 @@ def tumour_rows() -> Iterator[Row]:
 
 def planned(epsilon: float) -> TrainingPlan:
     """Return the plan that the ledger's price allows."""
-    steps, rate, schedule = SETTINGS[epsilon]
+    steps, rate = SETTINGS[epsilon]
     fixed = to_fixed(epsilon)
     return TrainingPlan.of(epsilon=fixed, terms=terms_for(fixed, DELTA), units=TRAINED, batch=TRAINED, rounds=1,
-                           steps=steps, clip_norm=CLIP, learning_rate=rate, walk={"schedule": schedule})  # fmt: skip
+                           steps=steps, clip_norm=CLIP, learning_rate=rate, walk={"average": AVERAGE})  # fmt: skip
 
 
 def accuracy(table: Table, plan: TrainingPlan, split: int) -> float:

@@ -9,7 +9,7 @@ The guarantee is that of the mechanism over real numbers (`plan.NUMERICS`): sums
 and Box-Muller noise is not continuous (Mironov 2012; Casacuberta et al. 2022).
 """
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -50,42 +50,47 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
             max_grad_norm=plan.clip_norm,
             expected_batch_size=plan.expected_batch,
         )
-        self._randomness = randomness
+        self._randomness, self._bound = randomness, plan.clip_norm * BELOW
         self._sum, self._places = torch.zeros_like(flat, requires_grad=False), dict[Tensor, slice]()
         self._sums: dict[Tensor, Tensor] = {}
-        self.zero_grad()
+        self._flat, self._weights = flat, flat.detach()
+        flat.summed_grad = self._sum  # where Opacus looks for it
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Begin a step: nothing is summed yet."""
-        super().zero_grad(set_to_none)
-        for flat in self.params:
-            flat.grad_sample, flat.summed_grad = flat.new_empty(0), self._sum.zero_()
+        self._sum.zero_()
 
-    def take_in(self, parts: list[Part], present: Tensor, places: Places) -> None:
-        """Clip rows' or entities' gradients and add them to the step's sum; those not `present` add nothing."""
-        norms = squared_norms(parts).sqrt_().nan_to_num_(nan=math.inf, posinf=math.inf)  # over infinity the norm is 0
-        factors = (self.max_grad_norm * BELOW / norms).clamp_(max=1.0).mul_(present).float()
+    def take_in(self, parts: list[Part], places: Places) -> None:
+        """Clip rows' or entities' gradients and add them to the step's sum."""
+        shorter = squared_norms(parts).rsqrt_().mul_(self._bound)  # infinity where the norm is 0, and 0 where infinity
+        factors = shorter.clamp_(max=1.0).nan_to_num_(nan=0.0).float()
         if places is not self._places:
             self._places = places
             self._sums = {parameter: self._sum[place].view(parameter.shape) for parameter, place in places.items()}
         for part in parts:
             part.add_to(self._sums, factors)
 
-    def clip_and_accumulate(self) -> None:
-        """Do nothing: `take_in` has clipped and summed, a part of the sample at a time."""
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """Refuse: Opacus' own step would clip what is clipped already."""
+        raise RuntimeError("expected walk() after take_in()")
 
     def walk(self, learning_rate: float) -> None:
-        """Add the noise, divide by the expected size of a sample, and take the step at this rate."""
+        """Add the noise, divide by the expected size of a sample, and take the step at this rate.
+
+        Weights are kept such that the next round takes them. They are noised by then: this looks at nothing else.
+        """
         for group in self.param_groups:
             group["lr"] = learning_rate
-        self.step()
+        self.add_noise()
+        self._flat.grad.div_(self.expected_batch_size)
+        self.original_optimizer.step()
+        self._weights.nan_to_num_(nan=0.0).clamp_(-WEIGHT_MAX, WEIGHT_MAX)
 
     def add_noise(self) -> None:
         """Make the step's gradient of its sum and fresh noise from the cryptographic generator."""
-        for flat in self.params:
-            noise = torch.from_numpy(self._randomness.normals(flat.numel()))
-            noised = noise.mul_(self.noise_multiplier * self.max_grad_norm).add_(flat.summed_grad)
-            flat.grad = noised.to(flat.dtype)
+        noise = torch.from_numpy(self._randomness.normals(self._sum.numel()))
+        noised = torch.add(self._sum, noise, alpha=self.noise_multiplier * self.max_grad_norm)
+        self._flat.grad = noised.float()
 
 
 def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomness | None = None) -> bytes:
@@ -111,21 +116,19 @@ def train(model: nn.Module, rows: Rows, plan: TrainingPlan, randomness: Randomne
         recorder.parts(
             torch.zeros(2, rows.features.shape[1]), losses_of(loss, torch.zeros(2), plan.outputs)
         )  # whatever fails, fails here
-        tensors = [torch.from_numpy(array) for array in (rows.features, rows.target, rows.present)]
+        there, tables = np.flatnonzero(rows.present), [torch.from_numpy(each) for each in (rows.features, rows.target)]
         size = max(1, CHUNK_VALUES // values_per_row(model))
         units = None if rows.unit is None else Units(rows)
         for taken in range(plan.steps_per_round):
             optimizer.zero_grad()
             if units is None:
-                for chosen in _chunks(randomness.sample(len(rows.target), plan.q), size):
-                    features, target, present = (tensor.index_select(0, chosen) for tensor in tensors)
-                    optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), present, places)
+                for chosen in _chunks(there[randomness.sample(len(there), plan.q)], size):
+                    features, target = (table.index_select(0, chosen) for table in tables)
+                    optimizer.take_in(recorder.parts(features, losses_of(loss, target, plan.outputs)), places)
             else:
                 for chunk in units.chunks(randomness.sample(len(units), plan.q), size):
-                    parts = chunk.parts(recorder, losses_of(loss, chunk.target, plan.outputs))
-                    optimizer.take_in(parts, chunk.present, places)
+                    optimizer.take_in(chunk.parts(recorder, losses_of(loss, chunk.target, plan.outputs)), places)
             optimizer.walk(plan.rate_at(taken))
-            _hold_within_bounds(flat)
             tail.take_in(taken)
         tail.settle()
     return weights.write(model)
@@ -155,7 +158,8 @@ def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:
 
 def _chunks(positions: NDArray[np.intp], size: int) -> tuple[Tensor, ...]:
     """Divide a sample so that no chunk holds more than `size` rows; an empty one has no chunks."""
-    return torch.split(torch.from_numpy(positions), size) if len(positions) else ()
+    chosen = torch.from_numpy(positions)
+    return (chosen,) if 0 < len(chosen) <= size else chosen.split(size) if len(chosen) else ()
 
 
 def values_per_row(model: nn.Module) -> int:
@@ -169,9 +173,3 @@ def values_per_row(model: nn.Module) -> int:
         for layer in model.modules()
     )
     return PER_VALUE * max(1, sum(per_layer))
-
-
-def _hold_within_bounds(flat: nn.Parameter) -> None:
-    """Keep weights such that the next round takes them. They are noised already: this looks at nothing else."""
-    with torch.no_grad():
-        flat.nan_to_num_(nan=0.0).clamp_(-WEIGHT_MAX, WEIGHT_MAX)

@@ -86,11 +86,6 @@ class Chunk:
     target: Tensor
     counts: Tensor
 
-    @property
-    def present(self) -> Tensor:
-        """All of them are."""
-        return torch.ones(len(self.counts), dtype=torch.bool)
-
     def parts(self, recorder: Recorder, loss: Callable[[Tensor], Tensor]) -> list[Part]:
         """Return every layer's gradients for each entity: the mean of its rows'."""
         grouping = Grouping(self.counts)

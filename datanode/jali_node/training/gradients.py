@@ -118,14 +118,14 @@ def _of_linear(parts: Sequence[LinearPart]) -> Tensor:
     """Return the squared norms over several Linear layers at once: few operations, whatever their number."""
     values = [*(part.shown for part in parts), *(part.blame for part in parts)]
     squared = torch.stack([_norms(each) for each in values]).double().square_()
-    beyond = (squared > ORDINARY).any(0)
-    shown, blame = squared.chunk(2)
+    squared.masked_fill_(squared > ORDINARY, math.inf)  # times 0 this is no number, which counts as infinity does
+    shown, blame = squared[: len(parts)], squared[len(parts) :]
     with_bias = [at for at, part in enumerate(parts) if part.layer.bias is not None]
     if len(with_bias) == len(parts):
         shown.add_(1)
     elif with_bias:
         shown[with_bias] += 1
-    return shown.mul_(blame).sum(0).masked_fill_(beyond, math.inf)
+    return shown.mul_(blame).sum(0)
 
 
 class Recorder:

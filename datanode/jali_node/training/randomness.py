@@ -17,6 +17,8 @@ _BITS, _FIRST = 53, 8
 _AT_ONCE, _UNITS_AT_ONCE, _SAMPLES_AT_ONCE = 2**15, 2**18, 16
 """So many normal draws cost little more than a few, and so many units' bytes; no more samples are kept than this."""
 _TWO_PI = 2 * math.pi
+_ZEROS = bytes(8 * _AT_ONCE)
+"""What is enciphered: for the key stream itself. Made once, for making it takes longer than enciphering it."""
 
 
 class Randomness:
@@ -41,15 +43,17 @@ class Randomness:
         """Return normal draws (Box and Muller 1958)."""
         pairs = (count + 1) // 2
         uniforms = self._integers(2 * pairs).astype(np.float64)
-        uniforms += 0.5  # never 0
-        uniforms *= 2.0**-_BITS
-        radii, angles = uniforms[:pairs], torch.from_numpy(uniforms[pairs:]).mul_(_TWO_PI)
+        radii, angles = uniforms[:pairs], torch.from_numpy(uniforms[pairs:]).mul_(_TWO_PI * 2.0**-_BITS)
+        radii += 0.5  # never 0
+        radii *= 2.0**-_BITS
         np.log(radii, out=radii)
         radii *= -2
         np.sqrt(radii, out=radii)
         drawn = np.empty((2, pairs))
-        np.multiply(radii, angles.cos().numpy(), out=drawn[0])  # torch's sine takes half the time of numpy's
-        np.multiply(radii, angles.sin_().numpy(), out=drawn[1])
+        cosines, sines = torch.from_numpy(drawn)
+        torch.cos(angles, out=cosines)  # torch's sine takes half the time of numpy's
+        torch.sin(angles, out=sines)
+        drawn *= radii
         return drawn.reshape(-1)
 
     def sample(self, units: int, rate: float) -> NDArray[np.intp]:
@@ -73,7 +77,7 @@ class Randomness:
         if first >= 2**_FIRST:
             return [np.arange(units)]
         times = min(max(1, _UNITS_AT_ONCE // max(1, units)), _SAMPLES_AT_ONCE)
-        drawn = np.frombuffer(self._bytes(times * units), dtype=np.uint8)
+        drawn = self._bytes(times * units)
         candidates = np.flatnonzero(drawn <= first)
         undecided = np.flatnonzero(drawn[candidates] == first)
         chosen = np.ones(len(candidates), np.bool_)
@@ -88,11 +92,13 @@ class Randomness:
 
     def _integers(self, count: int) -> NDArray[np.uint64]:
         """Return whole numbers below 2^53, evenly."""
-        return np.frombuffer(self._bytes(8 * count), dtype=np.uint64) >> np.uint64(64 - _BITS)
+        return self._bytes(8 * count).view(np.uint64) >> np.uint64(64 - _BITS)
 
-    def _bytes(self, count: int) -> bytes:
+    def _bytes(self, count: int) -> NDArray[np.uint8]:
         self._refuse_if_copied()
-        return self._cipher.update(bytes(count))
+        found = np.empty(count, np.uint8)
+        self._cipher.update_into(memoryview(_ZEROS)[:count] if count <= len(_ZEROS) else bytes(count), found)
+        return found
 
     def _refuse_if_copied(self) -> None:
         if os.getpid() != self._process:

@@ -166,6 +166,6 @@ def most_of_one_row(clip: float, scale: float, rows: int) -> float:
         for row in torch.from_numpy(tried):
             optimizer = engine.ClippingOptimizer(flat, plan, Randomness())
             parts = recorder.parts(row, losses_of(Loss.SQUARED, torch.zeros(1), 1))
-            optimizer.take_in(parts, torch.ones(1).bool(), places)
+            optimizer.take_in(parts, places)
             norms.append(float(flat.summed_grad.double().norm()) / clip)  # type: ignore[attr-defined]
     return max(math.inf if math.isnan(norm) else norm for norm in norms)

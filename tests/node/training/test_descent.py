@@ -8,6 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from tests.node.training.test_engine import Silent, deep, drawn, logistic, some_rows
 from torch import Tensor, nn
@@ -284,7 +285,7 @@ def test_full_batch_costs_exactly_what_as_many_gaussians_do(held_out: float) -> 
 class Unasked(Silent):
     """Refuses to draw bytes: whatever is decided without it needs no chance."""
 
-    def _bytes(self, count: int) -> bytes:
+    def _bytes(self, count: int) -> NDArray[np.uint8]:
         raise AssertionError(f"{count} bytes were drawn")
 
 

@@ -139,9 +139,7 @@ def test_no_row_moves_a_step_further_than_the_clip_norm(
                 places[parameter] = slice(start, start + parameter.numel())
                 start += parameter.numel()
             features, target = torch.from_numpy(hostile[i : i + 1]), torch.from_numpy(targets[i : i + 1])
-            optimizer.take_in(
-                recorder.parts(features, losses_of(Loss.LOGISTIC, target, 1)), torch.ones(1).bool(), places
-            )
+            optimizer.take_in(recorder.parts(features, losses_of(Loss.LOGISTIC, target, 1)), places)
             contribution = flat.summed_grad.double()  # type: ignore[attr-defined]
             assert torch.isfinite(contribution).all()
             assert float(contribution.norm()) <= clip

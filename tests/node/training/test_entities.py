@@ -70,7 +70,7 @@ def of(rows: Rows, kept: NDArray[np.bool_]) -> Rows:
     return Rows(rows.features[kept], rows.target[kept], rows.present[kept], rows.unit[kept])
 
 
-def contribution(model: nn.Module, parts: list[Any], number: int, clip: float) -> Tensor:
+def contribution(model: nn.Module, parts: list[Any], clip: float) -> Tensor:
     """Return what an optimizer adds up of some entities' gradients, in double precision."""
     flat = nn.Parameter(torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()]))
     optimizer = engine.ClippingOptimizer(flat, a_plan(clip=clip), Silent())
@@ -78,7 +78,7 @@ def contribution(model: nn.Module, parts: list[Any], number: int, clip: float) -
     for parameter in model.parameters():
         places[parameter] = slice(start, start + parameter.numel())
         start += parameter.numel()
-    optimizer.take_in(parts, torch.ones(number, dtype=torch.bool), places)
+    optimizer.take_in(parts, places)
     found: Tensor = flat.summed_grad.double()  # type: ignore[attr-defined]
     return found
 
@@ -111,11 +111,11 @@ def test_an_entitys_gradient_is_that_of_its_rows_mean_loss(name: str, monkeypatc
         with Recorder(model) as recorder:
             chunk = Chunk(features, target, torch.tensor(COUNTS))
             parts = chunk.parts(recorder, losses_of(Loss.LOGISTIC, target, 1))
-        got = contribution(model, parts, len(COUNTS), clip)
+        got = contribution(model, parts, clip)
         assert float((got - total).norm()) <= 0.01 * float(total.norm()), "the share that STRAY takes, and rounding"
         with monkeypatch.context() as patch:
             patch.setattr(entities, "STRAY", 0.0)
-            got = contribution(model, parts, len(COUNTS), clip)
+            got = contribution(model, parts, clip)
         assert float((got - total).norm()) <= 2e-5 * float(total.norm())
 
 
@@ -144,7 +144,7 @@ def test_no_person_moves_a_step_further_than_the_clip_norm(name: str, scale: flo
                 hostile = np.nan_to_num(np.clip(hostile, -1e9, 1e9))
             features, target = torch.from_numpy(hostile), torch.from_numpy(random.integers(0, 2, count)).float()
             parts = Chunk(features, target, torch.tensor([count])).parts(recorder, losses_of(Loss.LOGISTIC, target, 1))
-            found = contribution(model, parts, 1, clip)
+            found = contribution(model, parts, clip)
             assert torch.isfinite(found).all()
             assert float(found.norm()) <= clip
 
@@ -173,9 +173,9 @@ def test_huge_gradients_that_cancel_leave_no_more_than_the_clip_norm(
             (linear, LinearPart(linear, shown, blame)),
             (table, EmbeddingPart(table, torch.ones(4, 1, dtype=torch.long), blame.unsqueeze(1))),
         ):
-            norms.append(float(contribution(layer, [summed(part, grouping)], 1, 1.0).norm()))
+            norms.append(float(contribution(layer, [summed(part, grouping)], 1.0).norm()))
         row = EmbeddingPart(table, torch.ones(1, 4, dtype=torch.long), blame.unsqueeze(0))
-        in_rows.append(float(contribution(table, [row], 1, 1.0).norm()))
+        in_rows.append(float(contribution(table, [row], 1.0).norm()))
     assert guarded is False or max(in_rows) <= 1.0, "one row with an id several times"
     assert (max(norms) <= 1.0) == (guarded or width == 2)
 

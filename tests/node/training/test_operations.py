@@ -105,7 +105,7 @@ def contribution(model: Interpreted, rows: Tensor) -> Tensor:
         flat, places = engine._flattened(model)
         optimizer = engine.ClippingOptimizer(flat, TrainingPlan(1, 1, 1, 1.0, 1.0, CLIP, 1.0, 1.0), Randomness())
         losses = losses_of(Loss.LOGISTIC, torch.ones(len(rows)), 1)
-        optimizer.take_in(recorder.parts(rows, losses), torch.ones(len(rows)).bool(), places)
+        optimizer.take_in(recorder.parts(rows, losses), places)
     summed: Tensor = flat.summed_grad.double()  # type: ignore[attr-defined]
     return summed
 
