@@ -1,8 +1,8 @@
 """MNIST at the settings of Opacus' own example, trained by the node's engine; epsilon is what the ledger charges.
 
 Batch, noise, clip norm, epochs and rate are Opacus'. One thing is ours: what is measured is the mean of the weights
-over the last half of the steps. That share was fixed beforehand, the same for all three, on 10,000 pictures of the training
-set that a run of 15 epochs was kept from; the test set chose nothing.
+over the last half of the steps. That share was fixed beforehand, the same for all three, on 10,000 pictures of the
+training set that a run of 15 epochs was kept from; the test set chose nothing.
 
 Run as a module it trains once and prints the accuracy: `python -m benchmarks.mnist EPOCHS NOISE CLIP RATE`.
 """

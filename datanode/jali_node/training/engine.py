@@ -54,7 +54,7 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
         self._sum, self._places = torch.zeros_like(flat, requires_grad=False), dict[Tensor, slice]()
         self._sums: dict[Tensor, Tensor] = {}
         self._flat, self._weights = flat, flat.detach()
-        flat.summed_grad = self._sum  # where Opacus looks for it
+        self.params[0].summed_grad = self._sum  # where Opacus looks for it
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Begin a step: nothing is summed yet."""
@@ -82,7 +82,7 @@ class ClippingOptimizer(DPOptimizer):  # type: ignore[misc]
         for group in self.param_groups:
             group["lr"] = learning_rate
         self.add_noise()
-        self._flat.grad.div_(self.expected_batch_size)
+        self.params[0].grad.div_(self.expected_batch_size)
         self.original_optimizer.step()
         self._weights.nan_to_num_(nan=0.0).clamp_(-WEIGHT_MAX, WEIGHT_MAX)
 
@@ -159,7 +159,7 @@ def _flattened(model: nn.Module) -> tuple[nn.Parameter, Places]:
 def _chunks(positions: NDArray[np.intp], size: int) -> tuple[Tensor, ...]:
     """Divide a sample so that no chunk holds more than `size` rows; an empty one has no chunks."""
     chosen = torch.from_numpy(positions)
-    return (chosen,) if 0 < len(chosen) <= size else chosen.split(size) if len(chosen) else ()
+    return (chosen,) if 0 < len(chosen) <= size else torch.split(chosen, size) if len(chosen) else ()
 
 
 def values_per_row(model: nn.Module) -> int:

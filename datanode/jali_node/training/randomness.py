@@ -97,7 +97,9 @@ class Randomness:
     def _bytes(self, count: int) -> NDArray[np.uint8]:
         self._refuse_if_copied()
         found = np.empty(count, np.uint8)
-        self._cipher.update_into(memoryview(_ZEROS)[:count] if count <= len(_ZEROS) else bytes(count), found)
+        self._cipher.update_into(
+            memoryview(_ZEROS)[:count] if count <= len(_ZEROS) else bytes(count), memoryview(found)
+        )
         return found
 
     def _refuse_if_copied(self) -> None:
