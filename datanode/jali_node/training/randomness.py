@@ -97,9 +97,8 @@ class Randomness:
     def _bytes(self, count: int) -> NDArray[np.uint8]:
         self._refuse_if_copied()
         found = np.empty(count, np.uint8)
-        self._cipher.update_into(
-            memoryview(_ZEROS)[:count] if count <= len(_ZEROS) else bytes(count), memoryview(found)
-        )
+        zeros = memoryview(_ZEROS)[:count] if count <= len(_ZEROS) else bytes(count)
+        self._cipher.update_into(zeros, found.data)
         return found
 
     def _refuse_if_copied(self) -> None:
