@@ -333,6 +333,18 @@ def test_a_failure_is_an_output_and_its_message_leaves_no_earlier(house: Any) ->
     assert let_go(house, job, output).json()["status"] == "released"
 
 
+def test_when_an_output_lapses_says_nothing_of_how_long_its_function_took(house: Any) -> None:
+    lapses = []
+    for slow in ("", "\n    sum(range(10**7))"):
+        held(house, f"def job(df):{slow}\n    return 1")
+        begun = [entry for entry in house.ledger() if entry["kind"] == "code.begun"][-1]
+        with house.node.database.reading() as session:
+            output = session.scalars(select(CodeOutputRow).order_by(CodeOutputRow.held_at.desc())).first()
+        assert output is not None
+        lapses.append(output.held_until - datetime.fromisoformat(begun["at"]))
+    assert lapses[0] == lapses[1]
+
+
 def test_an_output_that_nobody_decides_about_is_destroyed_when_its_time_is_over(house: Any) -> None:
     job, output = held(house)
     with house.node.database.writing() as session:

@@ -31,7 +31,7 @@ from jali_node.sandbox import cell, code
 from jali_node.sandbox.cell import SandboxFailed
 from jali_node.store import catalog, freezes, projects
 from jali_node.store.catalog import Registered
-from jali_node.tables import CodeJobRow, CodeOutputRow
+from jali_node.tables import CodeJobRow, CodeOutputRow, EntryRow
 
 LEASE_S = 15.0
 ATTEMPTS_MAX = 3
@@ -180,13 +180,24 @@ def _held(node: Node, job_id: str, attempt: int, sealed: Sealed, found: list[dic
             content=sealed.content,
             checks=json.dumps(found),
             held_at=now,
-            held_until=now + timedelta(days=node.settings.airlock_days),
+            held_until=_lapses(session, row, node.settings.airlock_days, now),
         )
         session.add(output)
         row.status, row.lease_until = code_state.moved(CodeStatus(row.status), CodeStatus.HELD), None
         session.flush()
         tell.owners(session, node, row, HELD)
         return True
+
+
+def _lapses(session: Session, row: CodeJobRow, days: int, now: datetime) -> datetime:
+    """Return when an output is destroyed that nobody decides about: by the clock of the chain, not by its own.
+
+    The asker is told when that happens, and counted from the run's end it would say how long that took. A day is left
+    at least, after an outage of days.
+    """
+    begun = session.get_one(EntryRow, row.begun_entry).at
+    longest = timedelta(seconds=ATTEMPTS_MAX * (code_job.form_of(row).limits.wall_s + LEASE_S))
+    return max(begun + longest + timedelta(days=days), now + timedelta(days=1))
 
 
 def _renewed(node: Node, job_id: str, attempt: int) -> bool:
