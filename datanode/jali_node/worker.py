@@ -1,8 +1,8 @@
 """The worker: takes what was approved off the queue and runs it, each round in a process of its own.
 
 Jali's own tables own every state, and a claim in them is a lease: several workers may share one node's database, and
-what one of them leaves behind another takes over. DBOS drives what was claimed: restarted under its
-name, a worker takes the unfinished round up again; with another worker, the lease's end does.
+what one of them leaves behind another takes over. DBOS drives what was claimed: restarted under its name, a worker
+takes the unfinished round up again; with another worker, the lease's end does.
 """
 
 import logging

@@ -19,7 +19,7 @@ from jali_node.training import parts
 from jali_node.training.plan import ENTITY_VALUES_MAX, TrainingPlan
 from jali_node.training.tensors import Reading, Rows, aim_facts
 
-NEEDS = ("torch", "opacus", "safetensors", "dbos")
+NEEDS = ("torch", "opacus", "safetensors", "dbos", "PIL")
 
 
 def plan(

@@ -1,23 +1,22 @@
 """A table of pictures, from its card to a model that has learned from them."""
 
 import io
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.sdk.training.test_job import at_work
 
 from jali import errors
 from jali.training import card, shelf
 from jali.training import columns as shown
 from jali.training.card import Origin
 from jali_node.actions.datasets.register_dataset import read_card, register_dataset
-from jali_node.actions.jobs import run_round
+from jali_node.errors import InvalidRequest
 from jali_portal.viewmodels import training as view
 
 CARD = """
@@ -63,30 +62,6 @@ def house(build_house: Any) -> Any:
     return house
 
 
-@contextmanager
-def at_work(house: Any) -> Iterator[None]:
-    """Let an owner approve whatever is asked, and a worker train it, until the block ends."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(0.05):
-            for job in house.get("/v1/jobs", house.owner).json():
-                if job["status"] == "submitted":
-                    body = {"digest": job["digest"], "outcome": "approved"}
-                    house.post(f"/v1/jobs/{job['id']}/decision", body, house.owner)
-            for job_id, number, attempt in run_round.waiting_rounds(house.node):
-                if run_round.claim(house.node, job_id, number, attempt, "test"):
-                    run_round.run(house.node, job_id, number, attempt)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        worker.join()
-
-
 def test_a_network_reads_pictures_in_the_form_that_their_card_gives_them(house: Any) -> None:
     ds = house.sdk()["scans"]
     wish = {"target": "ill", "features": ["scan"], "epsilon": 20.0, "batch": 100, "epochs": 6, "held_out": 0.4}
@@ -104,6 +79,13 @@ def test_a_network_reads_pictures_in_the_form_that_their_card_gives_them(house: 
     flat = ds.training_quote(shelf.LogisticRegression(128), target="ill", features=["scan", "heat"], epsilon=1.0)
     assert "the pixels of scan, the pixels of heat" in repr(flat)
     assert ds.feature_names(["heat", "scan"])[63:65] == ("heat[0,7,7]", "scan[0,0,0]")
+
+
+def test_a_mistake_in_a_card_is_named_as_its_author_wrote_it(tmp_path: Path) -> None:
+    (tmp_path / "card.toml").write_text(CARD.replace("height = 8", "height = 0", 1))
+    with pytest.raises(InvalidRequest) as refused:
+        read_card(tmp_path / "card.toml")
+    assert refused.value.field == "pictures.scan.height"
 
 
 def test_no_statistic_is_asked_of_a_picture_and_its_mock_rows_are_pictures(house: Any) -> None:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -56,18 +57,18 @@ def read_card(path: Path, which_population: Callable[[], str] | None = None) -> 
         return Card.model_validate({**content, "columns": named, "pictures": shown})
     except ValidationError as error:
         field, said = documents.complaint(error)
-        raise InvalidRequest(f"{path}: {said}", field=_by_name(field, list(columns)) or "card") from error
+        raise InvalidRequest(f"{path}: {said}", field=_by_name(field, content) or "card") from error
 
 
-def _by_name(field: str, columns: list[str]) -> str:
+def _by_name(field: str, content: Mapping[str, Any]) -> str:
     """Return a field as the card's author wrote it: `columns.age.lower`, not the age column's number.
 
-    >>> _by_name("columns.0.lower", ["age"])
+    >>> _by_name("columns.0.lower", {"columns": {"age": {"lower": "x"}}})
     'columns.age.lower'
     """
     parts = field.split(".")
-    if len(parts) > 1 and parts[0] == "columns" and parts[1].isdigit():
-        parts[1] = columns[int(parts[1])]
+    if len(parts) > 1 and parts[0] in ("columns", "pictures") and parts[1].isdigit():
+        parts[1] = list(content[parts[0]])[int(parts[1])]
     return ".".join(parts)
 
 
